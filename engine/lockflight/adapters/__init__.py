@@ -1,0 +1,1 @@
+"""One module per real thing outside the process. Only `wiring` imports from here."""

@@ -1,0 +1,163 @@
+"""From the words on the command line to one command's module, and from its failure to an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import NoReturn
+
+from lockflight import __version__
+from lockflight.cli import failures
+from lockflight.cli.context import Context
+from lockflight.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, LockflightError
+
+# Every command, in the order of the help: the module that runs it (loaded only then) and what it does.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "write a manifest from what is found here; --ci github writes workflows"),
+    "record": ("record", "in a service's CI: write down what was built"),
+    "lock": ("lock", "make the lock, or with --check say why it is out of date"),
+    "verify": ("verify", "prove a lock: its form, its id, and what its registries hold"),
+    "show": ("show", "show a lock as a table"),
+    "diff": ("diff", "compare two locks service by service"),
+    "export": ("export", "write a lock in a format that other tools read"),
+    "import": ("import_", "turn locks of another kind into ours"),
+    "doctor": ("doctor", "is everything here that the manifest needs, and how to get what is missing"),
+    "demo": ("demo", "the whole flight on this machine, in a scratch folder"),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that leaves by our exit code and says what to do next."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        failures.say(f"error: {message}", f"'{self.prog} --help' explains the options")
+        raise SystemExit(EXIT_INPUT)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and answer its exit code; nothing that fails leaves by a traceback."""
+    signal.signal(signal.SIGTERM, _stop)
+    context: Context | None = None
+    try:
+        options, rest = _split(arguments)
+        if options.command is None:
+            _overview().print_help()
+            return EXIT_INPUT if rest else EXIT_DONE
+        module = _module(options.command)
+        chosen = command_parser(options.command, module).parse_args(rest, options)
+        context = Context.of(chosen)
+        with context:
+            return int(module.run(context, chosen))
+    except LockflightError as error:
+        return failures.report(error, context)
+    except KeyboardInterrupt:
+        failures.say("interrupted; nothing was left half-written")
+        _leave_at_once(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) went away: that is its right. Python must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+    except SystemExit as exit_request:
+        return exit_request.code if isinstance(exit_request.code, int) else EXIT_INPUT
+    except Exception as error:  # the one place where a bug is turned into a message
+        return failures.report_bug(error, arguments)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _leave_at_once(code: int) -> NoReturn:
+    """Without waiting for threads that hang in a slow registry."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def command_parser(name: str, module: ModuleType | None = None) -> Parser:
+    """The parser of one command; the documentation is generated from it."""
+    module = module or _module(name)
+    parser = Parser(
+        prog=f"lockflight {name}",
+        description=module.__doc__,
+        epilog=module.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.arguments(parser)
+    _global_options(parser.add_argument_group("for every command"), repeated=True)
+    return parser
+
+
+def _split(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The options before the command, the command, and what is left for it."""
+    parser = _overview()
+    options = parser.parse_args(arguments)
+    rest = options.rest
+    del options.rest
+    return options, rest
+
+
+def _overview() -> Parser:
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:{width}}  {does}" for name, (_, does) in COMMANDS.items())
+    parser = Parser(
+        prog="lockflight",
+        usage="lockflight [-C DIR] [--json] [-v|-q] COMMAND …",
+        description=(
+            "One lock of every service's exact build, lifted unchanged from a pull request to production."
+        ),
+        epilog=f"commands:\n{listed}\n\n'lockflight COMMAND --help' explains each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", "-V", action="version", version=f"lockflight {__version__}")
+    _global_options(parser, repeated=False)
+    parser.add_argument("command", nargs="?", metavar="COMMAND", help=argparse.SUPPRESS)
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+def _global_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup, *, repeated: bool) -> None:
+    """They may stand before or after the command; after it, an absent one must not undo a given one."""
+
+    def default(value: object) -> object:
+        return argparse.SUPPRESS if repeated else value
+
+    parser.add_argument(
+        "-C",
+        dest="directory",
+        metavar="DIR",
+        type=Path,
+        default=default(None),
+        help="run as if started in DIR",
+    )
+    parser.add_argument(
+        "--json", action="store_true", default=default(False), help="print one JSON document for a program"
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", default=default(False), help="say more while working"
+    )
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", default=default(False), help="say only what went wrong"
+    )
+    parser.add_argument(
+        "--log", metavar="FILE", default=default(None), help="write what happens as JSON lines; '-' is stderr"
+    )
+
+
+def _module(name: str) -> ModuleType:
+    if name not in COMMANDS:
+        from lockflight import names
+
+        hint = names.did_you_mean(name, COMMANDS) or "'lockflight --help' lists the commands"
+        failures.say(f"error: there is no command '{name}'", hint)
+        raise SystemExit(EXIT_INPUT)
+    return importlib.import_module(f"lockflight.cli.{COMMANDS[name][0]}")

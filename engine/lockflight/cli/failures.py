@@ -1,0 +1,112 @@
+"""The one place where failures are printed: what, where, why, and what to do; never a secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockflight import __version__
+from lockflight.errors import EXIT_BUG, LockflightError, Problem
+from lockflight.logs import log, without_secrets
+
+if TYPE_CHECKING:
+    from lockflight.cli.context import Context
+
+
+def report(error: LockflightError, context: Context | None) -> int:
+    """Print every problem of a failure and answer its exit code."""
+    for problem in error.problems:
+        print_problem(problem)
+        log.event("problem", code=problem.code, place=str(problem.place), message=problem.message)
+    if context is not None and context.as_json:
+        context.json({"exit_code": error.exit_code, "problems": [as_data(p) for p in error.problems]})
+    return error.exit_code
+
+
+def print_problem(problem: Problem, *, level: str = "error") -> None:
+    """One problem for a person, and as an annotation where GitHub Actions reads along."""
+    named = f"[{problem.code}] " if problem.code else ""
+    place = f"{problem.place}: " if str(problem.place) else ""
+    say(f"{level}: {place}{named}{problem.message}", problem.hint)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        _annotate(problem, "warning" if level == "note" else "error")
+
+
+def say(message: str, hint: str | None = None) -> None:
+    """One message to stderr, with its hint below it, in colour where that is wanted."""
+    level, colon, rest = _shown(message).partition(":")
+    if level in _COLOURS and _in_colour():
+        level = f"\x1b[{_COLOURS[level]}m{level}\x1b[0m"
+    sys.stderr.write(f"{level}{colon}{rest}\n")
+    if hint:
+        sys.stderr.write(_shown(f"  hint: {hint}") + "\n")
+    sys.stderr.flush()
+
+
+def report_bug(error: Exception, arguments: Sequence[str]) -> int:
+    """A failure that nobody foresaw: a short apology, and a file that can be sent."""
+    text = "".join(
+        [
+            f"lockflight {__version__}, Python {platform.python_version()}, {platform.platform()}\n",
+            f"command: {json.dumps(list(arguments))}\n\n",
+            *traceback.format_exception(error),
+        ]
+    )
+    where = _save(without_secrets(text, os.environ))
+    say(
+        f"error: this is a bug in lockflight: {type(error).__name__}: {error}",
+        f"please send {where} with a word on what you did; it holds no secrets that we know of, but look",
+    )
+    return EXIT_BUG
+
+
+def as_data(problem: Problem) -> dict[str, object]:
+    """A problem for a program."""
+    place = problem.place
+    found = {"code": problem.code, "message": problem.message, "hint": problem.hint,
+             "file": place.file, "line": place.line, "path": place.path}  # fmt: skip
+    return {key: value for key, value in found.items() if value is not None}
+
+
+_COLOURS = {"error": "1;31", "note": "1;33", "interrupted": "1;33"}
+
+
+def _in_colour() -> bool:
+    return sys.stderr.isatty() and "NO_COLOR" not in os.environ
+
+
+def _shown(text: str) -> str:
+    """Without secrets, and without escape sequences that somebody put into a name."""
+    kept = without_secrets(text, os.environ)
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in kept)
+
+
+def _annotate(problem: Problem, level: str) -> None:
+    place = problem.place
+    fields = {"file": place.file, "line": place.line, "title": problem.code}
+    shown = ",".join(f"{key}={_escaped(str(value), True)}" for key, value in fields.items() if value)
+    path = f"{place.path}: " if place.path else ""
+    hint = f" ({problem.hint})" if problem.hint else ""
+    message = _escaped(without_secrets(f"{path}{problem.message}{hint}", os.environ), False)
+    # The runner reads both streams; stdout belongs to the result.
+    sys.stderr.write(f"::{level} {shown}::{message}\n")
+
+
+def _escaped(text: str, in_field: bool) -> str:
+    """As GitHub's runner wants workflow commands, so that no name can smuggle one in."""
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace(":", "%3A").replace(",", "%2C") if in_field else text
+
+
+def _save(text: str) -> Path:
+    handle, name = tempfile.mkstemp(prefix="lockflight-bug-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    return Path(name)

@@ -1,0 +1,47 @@
+"""Showing findings: for a person, for a program, and for the summary of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from lockflight.cli.context import Context
+from lockflight.cli.failures import print_problem
+from lockflight.cli.tables import code, markdown, markdown_table, plural
+from lockflight.findings import Finding, refusals
+from lockflight.logs import log
+
+
+def show_findings(context: Context, findings: Iterable[Finding]) -> None:
+    """Every finding to stderr; notes only where not asked to be quiet."""
+    for finding in findings:
+        log.event("finding", **as_data(finding))
+        if finding.note and context.quiet:
+            continue
+        print_problem(finding.as_problem(), level="note" if finding.note else "error")
+
+
+def as_data(finding: Finding) -> dict[str, Any]:
+    """A finding for a program."""
+    return {key: value for key, value in asdict(finding).items() if value is not None}
+
+
+def as_markdown(findings: Sequence[Finding]) -> str:
+    """The findings as a table; empty where there are none."""
+    if not findings:
+        return ""
+    rows = [
+        [code(f.subject), code(f.code), markdown(f.message), _value(f.expected), _value(f.found)]
+        for f in findings
+    ]
+    return markdown_table(["service", "finding", "what", "expected", "found"], rows)
+
+
+def _value(text: str | None) -> str:
+    return code(text) if text else ""
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    """`3 findings`, counting those that refuse."""
+    return plural(len(refusals(findings)), "finding")

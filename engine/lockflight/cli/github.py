@@ -1,0 +1,29 @@
+"""What a step leaves behind in GitHub Actions: outputs for later steps, and a summary for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lockflight.cli.context import Context
+
+
+def set_output(context: Context, name: str, value: str) -> None:
+    """An output of the step, `steps.ID.outputs.NAME`; nothing outside of GitHub Actions."""
+    _append(context, "GITHUB_OUTPUT", f"{name}={_one_line(value)}\n")
+
+
+def add_summary(context: Context, markdown: str) -> None:
+    """A piece of the job's summary page; nothing outside of GitHub Actions."""
+    _append(context, "GITHUB_STEP_SUMMARY", markdown.rstrip("\n") + "\n\n")
+
+
+def _append(context: Context, variable: str, text: str) -> None:
+    path = context.environment.get(variable)
+    if path and context.in_github_actions:
+        with Path(path).open("a", encoding="utf-8") as stream:
+            stream.write(text)
+
+
+def _one_line(value: str) -> str:
+    # A line break would let a value set further outputs.
+    return value.replace("\r", " ").replace("\n", " ")

@@ -1,0 +1,253 @@
+"""The manifest, `lockflight.yaml`: the only file that a user must write."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from lockflight import names
+from lockflight.errors import InputError, Problem
+from lockflight.models import Line, Model, Platform, ProjectName, ServiceName, validate
+from lockflight.yaml_source import Document, read_document
+
+MANIFEST = "lockflight.yaml"
+DEFAULT_LOCK = "locks/current.yaml"
+
+
+def _is_inside(path: str) -> str:
+    if path.startswith(("/", "~")) or "\\" in path:
+        raise ValueError(f"'{path}' must be relative to the folder of the manifest, written with '/'")
+    if ".." in PurePosixPath(path).parts:
+        raise ValueError(f"'{path}' leaves the repository; what is locked must lie inside it")
+    return path.removeprefix("./").rstrip("/") or "."
+
+
+def _is_template(template: str) -> str:
+    problem = names.template_problem(template)
+    if problem:
+        raise ValueError(problem)
+    return template
+
+
+def _is_image_template(template: str) -> str:
+    sample = names.expand(_is_template(template), service="service", sha="0123456789abcdef" * 3)
+    reference = names.parse_reference(sample)
+    if reference.tag or reference.digest:
+        raise ValueError(
+            f"'{template}' must name no tag and no digest; the tag has a field of its own: 'tag'"
+        )
+    return template
+
+
+def _is_tag_template(template: str) -> str:
+    sample = names.expand(_is_template(template), service="service", sha="0123456789abcdef" * 3)
+    if not re.fullmatch(names.TAG, sample):
+        raise ValueError(f"'{template}' makes no valid tag: letters, digits, '_', '.', '-', at most 128")
+    return template
+
+
+def _is_reference(text: str) -> str:
+    names.parse_reference(text)
+    return text
+
+
+InsidePath = Annotated[
+    Line, AfterValidator(_is_inside), Field(description="A path inside the repository, with '/'.")
+]
+ImageTemplate = Annotated[
+    Line,
+    AfterValidator(_is_image_template),
+    Field(description="Registry and path, with {service}, {sha}, {sha:7}."),
+]
+TagTemplate = Annotated[
+    Line, AfterValidator(_is_tag_template), Field(description="A tag, with {service}, {sha}, {sha:7}.")
+]
+Reference = Annotated[Line, AfterValidator(_is_reference), Field(description="registry/path:tag")]
+# What may vouch for the build behind an image, the strongest first.
+Origin = Literal["record", "label", "tag"]
+
+
+class Service(Model):
+    """One service: where its commit comes from, and how its image is named."""
+
+    submodule: InsidePath | None = Field(
+        None, description="The commit is the one that this git submodule is pinned to."
+    )
+    path: InsidePath | None = Field(
+        None, description="The commit is the last one that touched this folder of this repository."
+    )
+    repository: Line | None = Field(
+        None, description="The commit is that of `ref` in another repository; a URL that git understands."
+    )
+    ref: Line | None = Field(None, description="Branch, tag or full commit in `repository`.")
+    image: ImageTemplate | Literal[False] | None = Field(
+        None,
+        description="Overrides the manifest's `image`; `false` for a service that is only configuration.",
+    )
+    tag: TagTemplate | None = Field(None, description="Overrides the manifest's `tag`.")
+    compose: list[ServiceName] | None = Field(
+        None, description="The service's names in the compose files, when they differ from its name here."
+    )
+    branch: Line | None = Field(None, description="The branch that the commit must lie on.")
+    platforms: list[Platform] | None = Field(None, description="The platforms that the image must have.")
+    api: InsidePath | None = Field(
+        None, description="The API description, relative to the service's own root; its digest is locked."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Service:
+        given = [key for key in ("submodule", "path", "repository") if getattr(self, key) is not None]
+        if len(given) != 1:
+            said = f"it says {' and '.join(given)}" if given else "it says none of them"
+            raise ValueError(f"must say where its commit comes from: submodule, path or repository; {said}")
+        if (self.repository is None) != (self.ref is None):
+            raise ValueError("'repository' and 'ref' go together")
+        return self
+
+
+class Stack(Model):
+    """The compose files of the whole stack, as `docker compose -f … -f …` would be given them."""
+
+    files: list[InsidePath] = Field(min_length=1, description="The compose files, in order.")
+    project_directory: InsidePath | None = Field(
+        None, description="What relative paths start from; the folder of the first file otherwise."
+    )
+    env_files: list[InsidePath] | None = Field(
+        None, description="Files with variables for the compose files; `.env` otherwise."
+    )
+
+
+class RegistrySettings(Model):
+    """How to talk to one registry."""
+
+    insecure: bool = Field(False, description="Allow plain http. Loopback needs no permission.")
+
+
+class Manifest(Model):
+    """What lockflight.yaml says."""
+
+    version: Literal[1] = Field(description="The version of this format.")
+    project: ProjectName = Field(description="The name of the whole; goes into the lock.")
+    image: ImageTemplate | None = Field(None, description="How images are named unless a service says so.")
+    tag: TagTemplate = Field("{sha}", description="How images are tagged unless a service says so.")
+    branch: Line | None = Field(None, description="The branch that every commit must lie on.")
+    platforms: list[Platform] = Field(default=[], description="The platforms that every image must have.")
+    accept: list[Origin] = Field(
+        default=["record", "label", "tag"],
+        min_length=1,
+        description="What may vouch for a build: its record, the image's revision label, or only its tag.",
+    )
+    services: dict[ServiceName, Service] = Field(min_length=1, description="The services, by name.")
+    exclude: list[ServiceName] = Field(
+        default=[], description="Compose services and submodules that are deliberately not locked."
+    )
+    stack: Stack | None = Field(None, description="The stack that the services run in.")
+    images: dict[ServiceName, Reference] = Field(
+        default={}, description="Further third-party images, or other references for those of the stack."
+    )
+    config: list[InsidePath] = Field(
+        default=[], description="Further configuration files to lock; '*' and '**' are understood."
+    )
+    registries: dict[Line, RegistrySettings] = Field(default={}, description="Settings by registry host.")
+
+    def compose_names(self, service: str) -> list[str]:
+        """What the service is called in the compose files."""
+        return self.services[service].compose or [service]
+
+    def image_of(self, service: str, sha: str) -> names.ImageReference | None:
+        """The image and tag that a commit of the service should have; None for one without an image."""
+        settings = self.services[service]
+        template = self.image if settings.image is None else settings.image
+        if not template:
+            return None
+        reference = names.parse_reference(names.expand(template, service=service, sha=sha))
+        return reference.with_tag(names.expand(settings.tag or self.tag, service=service, sha=sha))
+
+    def platforms_of(self, service: str) -> list[str]:
+        wanted = self.services[service].platforms
+        return self.platforms if wanted is None else wanted
+
+    def branch_of(self, service: str) -> str | None:
+        return self.services[service].branch or self.branch
+
+    def insecure_registries(self) -> frozenset[str]:
+        return frozenset(host for host, settings in self.registries.items() if settings.insecure)
+
+
+def find_manifest(start: Path) -> Path:
+    """The manifest of this folder, or of the nearest folder above that has one."""
+    for folder in (start, *start.parents):
+        if (folder / MANIFEST).is_file():
+            return folder / MANIFEST
+    raise InputError(
+        f"there is no {MANIFEST} in {start} or any folder above it",
+        hint="'lockflight init' writes one from what it finds; '-C DIR' looks in another folder",
+    )
+
+
+def read_manifest(path: Path, *, called: str | None = None) -> Manifest:
+    """Read and check the manifest; every problem is reported with its line."""
+    document = read_document(path, called=called or path.name)
+    manifest = validate(Manifest, _with_lists(document))
+    problems = [*_contradictions(manifest, document), *_paths_through_links(manifest, document, path.parent)]
+    if problems:
+        raise InputError(problems)
+    return manifest
+
+
+def _with_lists(document: Document) -> Document:
+    """One compose name may be written without brackets: `compose: cart-api`."""
+    services = document.data.get("services") if isinstance(document.data, dict) else None
+    for service in services.values() if isinstance(services, dict) else ():
+        if isinstance(service, dict) and isinstance(service.get("compose"), str):
+            service["compose"] = [service["compose"]]
+    return document
+
+
+def _contradictions(manifest: Manifest, document: Document) -> list[Problem]:
+    """What is wrong between two fields that are each fine alone."""
+    problems = []
+    owners: dict[str, str] = {}
+    for name, service in manifest.services.items():
+        place = document.place(("services", name))
+        if service.image is None and manifest.image is None:
+            hint = "give it 'image', set 'image' for all at the top, or 'image: false' for mere configuration"
+            problems.append(Problem("has no image", place, hint))
+        if name in manifest.exclude:
+            problems.append(Problem("stands under 'exclude' as well", place))
+        for compose_name in manifest.compose_names(name):
+            other = owners.setdefault(compose_name, name)
+            if other != name:
+                message = f"the compose service '{compose_name}' belongs to services.{other} already"
+                problems.append(Problem(message, document.place(("services", name, "compose"))))
+    return problems
+
+
+def _paths_through_links(manifest: Manifest, document: Document, root: Path) -> list[Problem]:
+    """Paths that look as if they were inside, but leave through a symbolic link."""
+    problems = []
+    real_root = root.resolve()
+    for path, value in _paths(manifest):
+        if not (root / value).resolve().is_relative_to(real_root):
+            place = document.place(path)
+            problems.append(Problem(f"'{value}' leaves the repository through a symbolic link", place))
+    return problems
+
+
+def _paths(manifest: Manifest) -> list[tuple[tuple[str | int, ...], str]]:
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    for name, service in manifest.services.items():
+        for key in ("submodule", "path"):
+            value = getattr(service, key)
+            if value:
+                found.append((("services", name, key), value))
+    if manifest.stack:
+        found += [(("stack", "files", n), file) for n, file in enumerate(manifest.stack.files)]
+        found += [(("stack", "env_files", n), file) for n, file in enumerate(manifest.stack.env_files or ())]
+        if manifest.stack.project_directory:
+            found.append((("stack", "project_directory"), manifest.stack.project_directory))
+    found += [(("config", n), pattern.split("*", 1)[0]) for n, pattern in enumerate(manifest.config)]
+    return found

@@ -1,0 +1,1 @@
+"""The lock: one immutable file that names every service's exact build."""

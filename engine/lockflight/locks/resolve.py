@@ -1,0 +1,254 @@
+"""One service's entry of the lock: what was said of the build, held against what the registry holds.
+
+Every disagreement is a named finding with both values. Nothing here raises for a disagreement, so that all
+of them, of all services, can be reported in one go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from lockflight.builds.labels import ImageFacts, inspect, labelled
+from lockflight.builds.model import ApiSpec, Record
+from lockflight.builds.shelf import find_records
+from lockflight.findings import Finding
+from lockflight.locks.model import LockedService
+from lockflight.locks.verify import other_revisions, wrong_content
+from lockflight.locks.wanted import Wanted
+from lockflight.names import ImageReference
+from lockflight.ports.git import Git
+from lockflight.ports.registry import Registry, WrongContent
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What somebody says of a service's build, and who: a record, or nobody (then the tag is asked)."""
+
+    record: Record | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The entry, where there can be one, and everything that was noticed."""
+
+    service: str
+    entry: LockedService | None
+    findings: tuple[Finding, ...]
+
+
+def resolve_service(
+    wanted: Wanted, claim: Claim, registry: Registry, git: Git, accept: frozenset[str]
+) -> Resolved:
+    """Cross-check one service and make its entry."""
+    resolution = _Resolution(wanted, registry, git, accept)
+    try:
+        return resolution.run(claim)
+    except WrongContent as error:
+        return Resolved(wanted.service, None, (wrong_content(wanted.service, error),))
+
+
+class _Resolution:
+    """The questions that are asked of one service, in order; each may add findings."""
+
+    def __init__(self, wanted: Wanted, registry: Registry, git: Git, accept: frozenset[str]) -> None:
+        self._wanted = wanted
+        self._registry = registry
+        self._git = git
+        self._accept = accept
+        self._findings: list[Finding] = []
+
+    def run(self, claim: Claim) -> Resolved:
+        self._check_branch()
+        entry = self._entry(claim) if self._wanted.image else self._without_image(claim)
+        return Resolved(self._wanted.service, entry, tuple(self._findings))
+
+    def _without_image(self, claim: Claim) -> LockedService:
+        if claim.record is not None and claim.record.commit not in (None, self._wanted.commit):
+            self._disagree("commit-mismatch", "the record is of another commit", claim.record.commit)
+        wanted = self._wanted
+        return LockedService(commit=wanted.commit, repository=wanted.repository, path=wanted.path)
+
+    def _entry(self, claim: Claim) -> LockedService | None:
+        digest = self._digest(claim.record)
+        if digest is None:
+            return None
+        image = self._image(claim.record).with_digest(digest)
+        if claim.record is None:
+            claim = self._claim_from_shelf(image)
+        record = claim.record or Record()
+        self._check_record(record)
+        facts = inspect(self._registry, image)
+        if facts is None:
+            self._say("digest-missing", f"the registry has no {image.name}@{digest}", hint=_PUSHED)
+            return None
+        labels, doubts = labelled(facts, image)
+        self._pass_on([*facts.findings, *doubts])
+        strength = self._check_revision(record, facts, image)
+        self._check_platforms(record, facts)
+        return self._locked(record, labels.record, facts, image, claim.origin or strength)
+
+    def _pass_on(self, findings: Iterable[Finding]) -> None:
+        """What was found about an image, told of the service whose image it is."""
+        self._findings += [replace(finding, subject=self._wanted.service) for finding in findings]
+
+    def _image(self, record: Record | None) -> ImageReference:
+        """Where the image is: as the manifest says, with the tag that the record knows better."""
+        wanted = self._wanted.image
+        assert wanted is not None  # noqa: S101 - services without an image never come here
+        return wanted.with_tag(record.tag) if record is not None and record.tag else wanted
+
+    def _digest(self, record: Record | None) -> str | None:
+        """The digest that counts: the record's, once the tag was found to agree; else the tag's."""
+        image = self._image(record)
+        behind_tag = self._registry.resolve(image)
+        if record is None or record.digest is None:
+            if behind_tag is None:
+                self._say("image-missing", f"the registry has no {image}", hint=_PUSHED)
+            return behind_tag.digest if behind_tag else None
+        if behind_tag is not None and behind_tag.digest != record.digest:
+            message = f"the tag {image.tag} points at another image than the record"
+            self._say("tag-moved", message, record.digest, behind_tag.digest, hint=_MOVED)
+        if behind_tag is None and record.tag is not None:
+            self._say("tag-missing", f"the registry has no tag {image}", record.tag, None, hint=_KEPT)
+        if behind_tag is None or behind_tag.digest != record.digest:
+            return self._digest_that_exists(image, record.digest)
+        return record.digest
+
+    def _digest_that_exists(self, image: ImageReference, digest: str) -> str | None:
+        if self._registry.resolve(image.with_digest(digest)) is None:
+            self._say("digest-missing", f"the registry has no {image.name}@{digest}", hint=_PUSHED)
+            return None
+        return digest
+
+    def _claim_from_shelf(self, image: ImageReference) -> Claim:
+        """A record that lies in the registry beside the image; one of this commit before any other."""
+        shelf = find_records(self._registry, image)
+        self._pass_on(shelf.findings)
+        of_this_commit = [found for found in shelf.records if found.record.commit == self._wanted.commit]
+        for found in reversed(of_this_commit or shelf.records):
+            return Claim(found.record, found.origin)
+        return Claim()
+
+    def _check_record(self, record: Record) -> None:
+        wanted = self._wanted
+        if record.commit is not None and record.commit != wanted.commit:
+            self._disagree(
+                "commit-mismatch", "the record is of another commit", record.commit, hint=_STALE_RECORD
+            )
+        if record.image is not None and wanted.image is not None and record.image != wanted.image.name:
+            message = "the record is of another image than the manifest names"
+            self._say("image-mismatch", message, wanted.image.name, record.image)
+
+    def _check_revision(self, record: Record, facts: ImageFacts, image: ImageReference) -> str:
+        """Whether the image says that it was built from this commit; answers what vouches for it."""
+        for other in other_revisions(facts, self._wanted.commit):
+            message = f"the revision label of {image.name}@{image.digest} is another commit"
+            self._disagree("revision-mismatch", message, other, hint=_REBUILD)
+        strength = _strength(record, facts)
+        if not any(facts.revisions.values()):
+            hint = "let the build set the label org.opencontainers.image.revision"
+            self._say("revision-absent", "the image does not say which commit it is of", hint=hint, note=True)
+        if strength not in self._accept:
+            message = f"only a {strength} vouches for the build, and the manifest accepts no such word"
+            self._say("not-accepted", message, " or ".join(sorted(self._accept)), strength)
+        return strength
+
+    def _check_platforms(self, record: Record, facts: ImageFacts) -> None:
+        for platform in self._wanted.platforms:
+            if platform not in facts.platforms:
+                has = ", ".join(sorted(facts.platforms)) or None
+                self._say("platform-missing", "the image lacks a platform", platform, has)
+        for platform, digest in record.platforms.items():
+            actual = facts.platforms.get(platform)
+            if actual != digest:
+                message = f"the record names another image for {platform} than the index"
+                self._say("platform-mismatch", message, digest, actual)
+
+    def _check_branch(self) -> None:
+        wanted = self._wanted
+        if wanted.branch is None:
+            return
+        answer = self._git.on_branch(wanted.commit, wanted.branch, wanted.checkout, wanted.url)
+        if answer is False:
+            message = f"the commit {wanted.commit[:12]} does not lie on the branch '{wanted.branch}'"
+            self._say("branch-mismatch", message, hint="merge it first, or change 'branch' in the manifest")
+        if answer is None:
+            message = f"neither a checkout nor the repository can tell whether it lies on '{wanted.branch}'"
+            self._say("branch-unknown", message, note=True)
+
+    def _locked(
+        self, record: Record, labels: Record, facts: ImageFacts, image: ImageReference, origin: str
+    ) -> LockedService:
+        wanted = self._wanted
+        return LockedService(
+            commit=wanted.commit,
+            repository=record.repository or wanted.repository or labels.repository,
+            path=wanted.path or record.path,
+            image=image.name,
+            tag=image.tag,
+            digest=image.digest,
+            media_type=facts.media_type,
+            platforms=facts.platforms,
+            version=record.version or labels.version,
+            built=record.built or labels.built,
+            api=self._api(record),
+            origin=origin,
+        )
+
+    def _api(self, record: Record) -> ApiSpec | None:
+        """The API description's digest: the record's, held against the file where its commit is at hand."""
+        path = self._wanted.api or (record.api.path if record.api else None)
+        if path is None:
+            return None
+        here = self._api_at_hand(path)
+        if record.api is None:
+            if here is None:
+                message = f"no record tells the digest of {path}, and its commit is not at hand"
+                self._say("api-unknown", message, note=True)
+            return here
+        if self._wanted.api is not None and record.api.path != self._wanted.api:
+            self._say("api-mismatch", "the record is of another API file", self._wanted.api, record.api.path)
+        elif here is not None and here.digest != record.api.digest:
+            message = f"{path} in the commit is not the API description of the record"
+            self._say("api-mismatch", message, here.digest, record.api.digest)
+        return record.api
+
+    def _api_at_hand(self, path: str) -> ApiSpec | None:
+        wanted = self._wanted
+        inside = path if wanted.checkout != "." or not wanted.path else f"{wanted.path}/{path}"
+        body = self._git.file_at(wanted.checkout, wanted.commit, inside)
+        return (
+            None if body is None else ApiSpec(path=path, digest=f"sha256:{hashlib.sha256(body).hexdigest()}")
+        )
+
+    def _disagree(self, code: str, message: str, found: str | None, hint: str | None = None) -> None:
+        """A finding about another commit than the one that the tree wants."""
+        self._say(code, message, self._wanted.commit, found, hint=hint)
+
+    def _say(
+        self,
+        code: str,
+        message: str,
+        expected: str | None = None,
+        found: str | None = None,
+        *,
+        hint: str | None = None,
+        note: bool = False,
+    ) -> None:
+        self._findings.append(Finding(code, self._wanted.service, message, expected, found, hint, note))
+
+
+_PUSHED = "was it built and pushed, under this name? does its clean-up keep it?"
+_MOVED = "somebody pushed over the tag; build again, or find out which of the two was tested"
+_KEPT = "an image without a tag is what a registry's clean-up removes first: tag it again"
+_REBUILD = "the image was built from something else: build this commit and push it"
+_STALE_RECORD = "is the record left from an earlier build? or is the submodule's bump missing?"
+
+
+def _strength(record: Record, facts: ImageFacts) -> str:
+    if record.commit is not None:
+        return "record"
+    return "label" if any(facts.revisions.values()) else "tag"

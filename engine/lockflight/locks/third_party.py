@@ -1,0 +1,124 @@
+"""Third-party images: those that the stack uses and no service of the manifest makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lockflight import names
+from lockflight.builds.labels import inspect
+from lockflight.compose_files.project import ComposeProject, ComposeService
+from lockflight.compose_files.variables import Origin
+from lockflight.config import Manifest
+from lockflight.findings import Finding
+from lockflight.locks.model import LockedImage
+from lockflight.locks.verify import wrong_content
+from lockflight.names import ImageReference
+from lockflight.ports.registry import Registry, WrongContent
+
+
+def third_party_images(
+    manifest: Manifest, project: ComposeProject | None
+) -> tuple[dict[str, ImageReference], list[Finding]]:
+    """The references of all third-party images by compose name, and what is wrong with the stack's names."""
+    found = {name: names.parse_reference(text) for name, text in manifest.images.items()}
+    findings: list[Finding] = []
+    if project is None:
+        return found, findings
+    own = _own_images(manifest)
+    ours = {name for service in manifest.services for name in manifest.compose_names(service)}
+    findings += _names_that_are_not_there(manifest, project)
+    for name, service in sorted(project.services.items()):
+        if name in ours or name in manifest.exclude or name in found:
+            continue
+        reference = _reference(name, service, own, findings)
+        if reference is not None:
+            found[name] = reference
+    return dict(sorted(found.items())), findings
+
+
+def _own_images(manifest: Manifest) -> frozenset[str]:
+    any_commit = "0" * 40
+    references = (manifest.image_of(service, any_commit) for service in manifest.services)
+    return frozenset(reference.name for reference in references if reference is not None)
+
+
+def _reference(
+    name: str, service: ComposeService, own: frozenset[str], findings: list[Finding]
+) -> ImageReference | None:
+    try:
+        reference = names.parse_reference(service.image) if service.image else None
+    except ValueError as error:
+        findings.append(Finding("image-invalid", name, f"{service.place}: {error}", hint=_unset(service)))
+        return None
+    if reference is not None and reference.name in own:
+        return None
+    findings.extend(_of_this_machine(name, service))
+    if service.has_build or reference is None:
+        findings.append(Finding("unlocked-service", name, _built(service), hint=_NAME_IT))
+        return None
+    if reference.tag is None and reference.digest is None:
+        return reference.with_tag("latest")
+    return reference
+
+
+def _built(service: ComposeService) -> str:
+    how = "is built from source" if service.has_build else "has no image"
+    return f"the stack's service {how} and is no service of the manifest ({service.place})"
+
+
+def _unset(service: ComposeService) -> str | None:
+    missing = sorted(variable.name for variable in service.variables if variable.origin is Origin.UNSET)
+    return f"not set: {', '.join(missing)}" if missing else None
+
+
+def _of_this_machine(name: str, service: ComposeService) -> Iterator[Finding]:
+    """A variable that only this machine's environment sets makes another lock elsewhere."""
+    for variable in service.variables:
+        if variable.origin is Origin.ENVIRONMENT:
+            message = f"the image depends on the variable {variable.name} of this machine's environment"
+            hint = "set it in an env file of the stack, so that the same lock comes out everywhere"
+            yield Finding("machine-variable", name, message, hint=hint, note=True)
+
+
+def _names_that_are_not_there(manifest: Manifest, project: ComposeProject) -> Iterator[Finding]:
+    for service, settings in manifest.services.items():
+        if settings.image is False:
+            continue
+        for name in manifest.compose_names(service):
+            if name not in project.services:
+                hint = names.did_you_mean(name, project.services) or "see 'compose' of the service"
+                message = f"the stack has no service '{name}'"
+                yield Finding("not-in-stack", service, message, hint=hint, note=True)
+
+
+def resolve_image(
+    name: str, reference: ImageReference, platforms: list[str], registry: Registry
+) -> tuple[LockedImage | None, list[Finding]]:
+    """The image by digest, as its tag resolves now."""
+    try:
+        return _resolve_image(name, reference, platforms, registry)
+    except WrongContent as error:
+        return None, [wrong_content(name, error)]
+
+
+def _resolve_image(
+    name: str, reference: ImageReference, platforms: list[str], registry: Registry
+) -> tuple[LockedImage | None, list[Finding]]:
+    behind = registry.resolve(reference)
+    if behind is None:
+        hint = "is the name right, and may this user see it?"
+        return None, [Finding("image-missing", name, f"the registry has no {reference}", hint=hint)]
+    locked = LockedImage(image=reference.name, tag=reference.tag, digest=behind.digest)
+    findings: list[Finding] = []
+    facts = inspect(registry, reference.with_digest(behind.digest)) if platforms else None
+    if facts is not None:
+        missing = [platform for platform in platforms if platform not in facts.platforms]
+        has = ", ".join(sorted(facts.platforms)) or None
+        findings = [
+            Finding("platform-missing", name, "the image lacks a platform", platform, has)
+            for platform in missing
+        ]
+    return locked, findings
+
+
+_NAME_IT = "add it to 'services', or to 'exclude' when it is deliberately not locked"

@@ -1,0 +1,1 @@
+"""The outside worlds, each as a small Protocol beside the types that it exchanges."""

@@ -1,0 +1,105 @@
+"""The repository that holds the manifest, and the histories of the services around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The commit that is checked out; `ref` is its branch, or None when detached."""
+
+    commit: str
+    ref: str | None
+    repository: str | None
+    committed: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Submodule:
+    """A submodule as the committed tree has it, whether it is checked out or not."""
+
+    path: str
+    commit: str
+    url: str | None = None
+    branch: str | None = None
+    name: str | None = None
+
+
+class Change(Enum):
+    """Why a submodule on disk is not what the committed tree says."""
+
+    LOCAL_COMMITS = "it has another commit checked out"
+    LOCAL_CHANGES = "it has uncommitted changes"
+    STAGED = "a new commit of it is staged but not committed"
+
+
+@dataclass(frozen=True, slots=True)
+class SubmoduleChange:
+    path: str
+    change: Change
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitLine:
+    """One commit as a reviewer wants to see it."""
+
+    commit: str
+    author: str
+    subject: str
+
+
+class Git(Protocol):
+    """Reading only. Paths are relative to the manifest's folder; nothing is ever fetched into a checkout.
+
+    `None` where git cannot tell, for example because no checkout or no history is at hand.
+    """
+
+    def head(self) -> Head | None:
+        """The checked-out commit, or None outside a repository or before the first commit."""
+        ...
+
+    def submodules(self) -> tuple[Submodule, ...]:
+        """The submodules of the committed tree."""
+        ...
+
+    def submodule_changes(self) -> tuple[SubmoduleChange, ...]:
+        """Submodules whose checkout or staged commit differs from the committed tree."""
+        ...
+
+    def last_change(self, path: str) -> str | None:
+        """The last commit that touched a path; None in a history too shallow to tell."""
+        ...
+
+    def is_clean(self, path: str) -> bool:
+        """Whether a path has no uncommitted change."""
+        ...
+
+    def remote_commit(self, url: str, ref: str) -> str | None:
+        """The commit behind a branch, tag or full SHA of another repository; None when it is not there."""
+        ...
+
+    def on_branch(self, commit: str, branch: str, path: str | None, url: str | None) -> bool | None:
+        """Whether a commit lies on a branch: asked of the checkout at `path`, else of the one at `url`."""
+        ...
+
+    def commits_between(
+        self, path: str | None, old: str, new: str, below: str | None = None
+    ) -> tuple[CommitLine, ...] | None:
+        """The commits that `new` has and `old` has not, newest first, from the checkout at `path`.
+
+        With `below`, only those that touched that folder of the checkout.
+        """
+        ...
+
+    def file_at(self, path: str | None, commit: str, file: str) -> bytes | None:
+        """The content of a file in a commit of the checkout at `path`."""
+        ...
+
+    def is_ignored(self, paths: tuple[str, ...]) -> frozenset[str]:
+        """Those of the paths that git is told to ignore."""
+        ...

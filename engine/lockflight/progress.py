@@ -1,0 +1,76 @@
+"""Showing that something goes on: one moving line on a terminal, nothing in CI."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+from typing import Protocol, TextIO
+
+
+class Progress(Protocol):
+    """Told by the work how far it is; may be called from many threads."""
+
+    def start(self, title: str, total: int) -> None: ...
+
+    def advance(self) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class Silent:
+    def start(self, title: str, total: int) -> None:
+        pass
+
+    def advance(self) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
+
+
+class MovingLine:
+    """`resolving images 37/200`, rewritten in place and gone when the work is done."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._guard = threading.Lock()
+        self._title = ""
+        self._total = self._done = 0
+
+    def start(self, title: str, total: int) -> None:
+        with self._guard:
+            self._title, self._total, self._done = title, total, 0
+            self._show()
+
+    def advance(self) -> None:
+        with self._guard:
+            self._done += 1
+            self._show()
+
+    def finish(self) -> None:
+        with self._guard:
+            self._stream.write("\r\x1b[2K")
+            self._stream.flush()
+
+    def _show(self) -> None:
+        self._stream.write(f"\r\x1b[2K{self._title} {self._done}/{self._total}")
+        self._stream.flush()
+
+
+class working:  # noqa: N801 - reads as a verb where it is used: `with working(progress, …)`
+    """A stretch of work; its line goes away even when the work is cut off."""
+
+    def __init__(self, progress: Progress, title: str, total: int) -> None:
+        self._progress = progress
+        self._title = title
+        self._total = total
+
+    def __enter__(self) -> Progress:
+        self._progress.start(self._title, self._total)
+        return self._progress
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.finish()

@@ -1,0 +1,93 @@
+"""A repository in memory: the committed tree, its submodules, and the histories around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from lockflight import names
+from lockflight.ports.git import CommitLine, Head, Submodule, SubmoduleChange
+
+_A_DAY = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+
+
+@dataclass
+class FakeHistory:
+    """A line of commits, the oldest first, and the branches that point into it."""
+
+    commits: list[CommitLine] = field(default_factory=list)
+    branches: dict[str, str] = field(default_factory=dict)
+    files: dict[tuple[str, str], bytes] = field(default_factory=dict)
+
+    def commit(self, subject: str, *, branch: str = "main", author: str = "Ada") -> str:
+        """Add a commit on top and move the branch there."""
+        sha = f"{len(self.commits) + 1:040x}"
+        self.commits.append(CommitLine(sha, author, subject))
+        self.branches[branch] = sha
+        return sha
+
+    def position(self, commit: str) -> int | None:
+        found = [n for n, line in enumerate(self.commits) if line.commit == commit]
+        return found[0] if found else None
+
+
+@dataclass
+class FakeGit:
+    """Implements the Git port over histories that a test made; `checkouts` are those at hand."""
+
+    commit: str | None = "c" * 40
+    branch: str | None = "main"
+    repository: str | None = "https://git.example/acme/shop"
+    modules: list[Submodule] = field(default_factory=list)
+    changes: list[SubmoduleChange] = field(default_factory=list)
+    last_changes: dict[str, str] = field(default_factory=dict)
+    dirty: set[str] = field(default_factory=set)
+    ignored: set[str] = field(default_factory=set)
+    checkouts: dict[str, FakeHistory] = field(default_factory=dict)
+    remotes: dict[str, FakeHistory] = field(default_factory=dict)
+
+    def head(self) -> Head | None:
+        return None if self.commit is None else Head(self.commit, self.branch, self.repository, _A_DAY)
+
+    def submodules(self) -> tuple[Submodule, ...]:
+        return tuple(self.modules)
+
+    def submodule_changes(self) -> tuple[SubmoduleChange, ...]:
+        return tuple(self.changes)
+
+    def last_change(self, path: str) -> str | None:
+        return self.last_changes.get(path)
+
+    def is_clean(self, path: str) -> bool:
+        return path not in self.dirty
+
+    def remote_commit(self, url: str, ref: str) -> str | None:
+        if names.is_commit(ref):
+            return ref
+        return self.remotes[url].branches.get(ref) if url in self.remotes else None
+
+    def on_branch(self, commit: str, branch: str, path: str | None, url: str | None) -> bool | None:
+        history = self.checkouts.get(path or "") or self.remotes.get(url or "")
+        if history is None:
+            return None
+        tip = history.position(history.branches.get(branch, ""))
+        position = history.position(commit)
+        return tip is not None and position is not None and position <= tip
+
+    def commits_between(
+        self, path: str | None, old: str, new: str, below: str | None = None
+    ) -> tuple[CommitLine, ...] | None:
+        history = self.checkouts.get(path or "")
+        if history is None:
+            return None
+        first, last = history.position(old), history.position(new)
+        if first is None or last is None:
+            return None
+        return tuple(reversed(history.commits[first + 1 : last + 1]))
+
+    def file_at(self, path: str | None, commit: str, file: str) -> bytes | None:
+        history = self.checkouts.get(path or "")
+        return history.files.get((commit, file)) if history else None
+
+    def is_ignored(self, paths: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(paths) & frozenset(self.ignored)

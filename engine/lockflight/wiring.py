@@ -1,0 +1,75 @@
+"""From a manifest to a connected engine. Only this module knows the adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from lockflight.adapters.git_cli import GitCli
+from lockflight.adapters.system_clock import SystemClock
+from lockflight.config import Manifest, find_manifest, read_manifest
+from lockflight.errors import InputError
+from lockflight.ports.clock import Clock
+from lockflight.ports.git import Git
+from lockflight.ports.registry import Registry
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A manifest and the worlds that it speaks of. Each world is connected when it is first asked for."""
+
+    root: Path
+    manifest: Manifest
+    environment: Mapping[str, str]
+
+    @cached_property
+    def git(self) -> Git:
+        return GitCli(self.root)
+
+    @cached_property
+    def registry(self) -> Registry:
+        return open_registry(self.environment, self.manifest.insecure_registries())
+
+    @cached_property
+    def clock(self) -> Clock:
+        return SystemClock()
+
+
+def connect(folder: Path, environment: Mapping[str, str]) -> Engine:
+    """The engine of the manifest in this folder or the nearest one above."""
+    path = find_manifest(folder)
+    called = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+    return Engine(path.parent, read_manifest(path, called=called), environment)
+
+
+def connect_git(folder: Path) -> Git:
+    """The repository around a folder, for a command that needs no manifest."""
+    return GitCli(folder)
+
+
+def system_clock() -> Clock:
+    return SystemClock()
+
+
+def connect_registry(folder: Path, environment: Mapping[str, str]) -> Registry:
+    """The registries for a command that needs no manifest, but heeds the settings of one that is there."""
+    try:
+        path = find_manifest(folder)
+    except InputError:
+        return open_registry(environment, frozenset())
+    return open_registry(environment, read_manifest(path).insecure_registries())
+
+
+def open_registry(environment: Mapping[str, str], insecure: frozenset[str]) -> Registry:
+    """A registry client with the credentials of this user and the cache of this machine."""
+    from lockflight.adapters.registry_oci import OciRegistry
+
+    return OciRegistry(insecure=insecure)
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """Where this user's caches lie; everything in there may be deleted at any time."""
+    base = environment.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "lockflight"
