@@ -1,10 +1,11 @@
-"""`.ci/setup` on machines that are made of stubs: what it would install, what it says, and what it leaves alone."""
+"""`.ci/setup` on machines made of stubs: what it would install, what it says, and what it leaves alone."""
 
 import os
 import pty
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,8 +44,12 @@ esac
     + r"""
 while [ "${1#-}" != "$1" ]; do shift 2; done
 case " $* " in
-  *" indextargets "*) echo "bookworm-security http://mirror.test/security"; echo "bookworm http://mirror.test/debian" ;;
-  *" download "*) cat "$MACHINE"/../*/tmp*/next.list >>"$MACHINE/sources" 2>/dev/null; touch "${*: -1}_1.0_amd64.deb" ;;
+  *" indextargets "*)
+    echo "bookworm-security http://mirror.test/security"
+    echo "bookworm http://mirror.test/debian" ;;
+  *" download "*)
+    cat "$TMPDIR"/*/next.list >>"$MACHINE/sources" 2>/dev/null
+    touch "${*: -1}_1.0_amd64.deb" ;;
   *" install "*) for package; do cp "$MACHINE/packages/$package"/* "$MACHINE/bin/" 2>/dev/null; done; : ;;
 esac
 """,
@@ -62,6 +67,8 @@ echo plugin >"$3/usr/libexec/docker/cli-plugins/$package"
     "id": 'case "$1" in -u) cat "$MACHINE/user" ;; *) echo ada ;; esac\n',
     "ldd": "echo 'not a dynamic executable'\n",
     "pidof": "exit 1\n",
+    "setsid": 'exec "$@"\n',
+    "systemctl": NOTE + ': >"$MACHINE/engine"\n',
     "git": "",
 }
 
@@ -69,11 +76,12 @@ DOCKER = r"""
 case "$1" in
   info) [ -e "$MACHINE/engine" ] || { echo "Cannot connect to the Docker daemon"; exit 1; } ;;
   context) echo default ;;
-  compose | buildx) [ -e "$MACHINE/bin/docker-$1" ] || [ -e "${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins/docker-$1" ] ;;
+  compose | buildx)
+    [ -e "$MACHINE/bin/docker-$1" ] ||
+      [ -e "${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins/docker-$1" ] ;;
 esac
 """
 DOCKERD = NOTE + 'echo "dockerd: listening"; : >"$MACHINE/engine"\n'
-SYSTEMCTL = NOTE + ': >"$MACHINE/engine"\n'
 EMPTY_PROGRAM = "exit 0\n"
 
 # What each package brings onto the PATH.
@@ -150,7 +158,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=20,
             check=False,
         )
 
@@ -166,7 +174,7 @@ class Machine:
                 stdout=terminal,
                 stderr=subprocess.PIPE,
                 text=True,
-                timeout=60,
+                timeout=20,
                 check=False,
             )
         finally:
@@ -479,8 +487,6 @@ def test_who_has_agreed_beforehand_is_not_asked(debian12: Machine, variable: str
 def test_an_engine_that_does_not_run_is_started(debian12: Machine) -> None:
     debian12.has_docker()
     (debian12.folder / "engine").unlink()
-    debian12.has("setsid", 'exec "$@"\n')
-    debian12.has("systemctl", SYSTEMCTL)
 
     outcome = debian12.set_up()
 
@@ -493,7 +499,6 @@ def test_an_engine_that_does_not_come_up_is_quoted(debian12: Machine) -> None:
     debian12.has_docker()
     (debian12.folder / "engine").unlink()
     complaint = "echo no room on this disk\n"
-    debian12.has("setsid", 'exec "$@"\n')
     debian12.has("dockerd", complaint + ': >"$MACHINE/gave-up"\n')
     # Asks again only after dockerd has said its last word.
     debian12.has("sleep", 'until [ -e "$MACHINE/gave-up" ]; do /bin/sleep 0.01; done\n')
@@ -543,7 +548,28 @@ def test_every_pin_is_a_name_and_an_exact_version() -> None:
     pins = [line for line in lines if not line.startswith("#")]
 
     assert [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.+!]*", pin)] == []
-    assert {pin.partition("==")[0] for pin in pins} >= {"hatchling", "pydantic", "pytest"}
+
+
+def test_every_requirement_of_the_project_is_pinned() -> None:
+    pyproject = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    project = pyproject["project"]
+    requirements = [
+        *pyproject["build-system"]["requires"],
+        *project["dependencies"],
+        *project["optional-dependencies"]["dev"],
+    ]
+    pinned = re.findall(r"^([\w.-]+)==", (REPOSITORY / ".ci" / "constraints.txt").read_text(), re.M)
+
+    missing = {normal_name(requirement) for requirement in requirements} - {
+        normal_name(pin) for pin in pinned
+    }
+
+    assert not missing, "`make pins` writes the missing ones"
+
+
+def normal_name(requirement: str) -> str:
+    """The name that a requirement or a pin begins with, spelled as packages are compared by."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement, maxsplit=1)[0]).lower()
 
 
 def test_make_alone_lists_every_target() -> None:

@@ -22,12 +22,16 @@ class Model(BaseModel):
 def _is_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("must say its time zone: 2026-11-21T08:00:00Z")
-    return moment.astimezone(UTC).replace(microsecond=0)
+    try:
+        return moment.astimezone(UTC).replace(microsecond=0)
+    except OverflowError as error:
+        raise ValueError("lies outside of the years 1 to 9999") from error
 
 
 def utc_text(moment: datetime) -> str:
     """`2026-11-21T08:00:00Z`, the one form in which lockflight writes a time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # strftime would not pad the year of Go's zero time, 0001-01-01T00:00:00Z.
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 ServiceName = Annotated[str, Field(pattern=f"^{names.SERVICE}$", description="A name as Compose allows it.")]

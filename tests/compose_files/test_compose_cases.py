@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compose_cli import compose, compose_version, version_of
 
 from lockflight.compose_files.project import ComposeProject, load_project
 from lockflight.errors import InputError
 from lockflight.yaml_source import read_document
+from tests.compose_files.compose_cli import compose, compose_version, version_of
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
 
@@ -85,7 +85,7 @@ def seen_by_us(project: ComposeProject) -> dict[str, Any]:
 def bound(mount: dict[str, Any], volumes: dict[str, Any]) -> str | None:
     """The source of a mount that is a bind mount, openly or as a named volume."""
     if mount["type"] == "bind":
-        return str(mount["source"])
+        return str(Path(mount["source"]))  # Compose leaves `/absolute/path/` as it is
     options = volumes.get(mount.get("source", ""), {}).get("driver_opts", {})
     return options["device"] if options.get("o") == "bind" else None
 

@@ -11,22 +11,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from compose_cli import compose
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lockflight.compose_files.project import load_project
 from lockflight.errors import InputError
+from tests.compose_files.compose_cli import compose
 
 ENVIRONMENT = {"SET": "set", "EMPTY": "", "DOLLAR": "a$SET${X}", "BRACES": "{}}"}
 NAMES = st.sampled_from(["SET", "EMPTY", "DOLLAR", "BRACES", "MISSING", "_under_2"])
-PLAIN = st.text("ab1:-+?{}/. é", max_size=6)
 # Before 5.1 Compose read words that it then did not use, and could fail over them. Nothing random goes there.
 UNREADABLE_WORD = re.compile(r"\$\{\w+:?[-+?].*\$", re.DOTALL)
 
 expressions = st.recursive(
     st.one_of(
-        st.text("ab1:-+?/. ", max_size=6),
+        st.text("ab1:-+?/. é", max_size=6),
         NAMES.map("${}".format),
         NAMES.map("${{{}}}".format),
         st.just("$$"),
@@ -42,7 +41,12 @@ expressions = st.recursive(
     ),
     max_leaves=8,
 )
-noise = st.text("$${}:-+?SETA1 \n", max_size=12).filter(lambda text: not UNREADABLE_WORD.search(text))
+tokens = ["$", "${", "}", "{", "SET", "A1", ":-", "-", ":+", "?", "1", " ", "$$", "$SET", "${A}", "\n", "%"]
+noise = (
+    st.lists(st.sampled_from(tokens), max_size=7)
+    .map("".join)
+    .filter(lambda text: not UNREADABLE_WORD.search(text))
+)
 
 
 def bounded(examples: int) -> settings:
@@ -70,7 +74,9 @@ def our_images(directory: Path, images: list[str], environment: Mapping[str, str
 def their_images(directory: Path, images: list[str], environment: Mapping[str, str]) -> list[str] | None:
     project_of(directory, images)
     config = compose(directory, [], environment).config
-    return config and [config["services"][f"s{number}"]["image"] for number in range(len(images))]
+    if config is None:
+        return None
+    return [config["services"][f"s{number}"]["image"] for number in range(len(images))]
 
 
 @given(st.lists(expressions.map("x:{}".format), min_size=40, max_size=80))
@@ -104,18 +110,20 @@ values = st.lists(
     max_size=4,
 ).map("".join)
 quoted = values.map(lambda text: text.replace('"', "").replace("'", ""))
+unquoted = st.one_of(quoted, values.map("a{}".format))
 statements = st.one_of(
-    st.tuples(keys, st.sampled_from(["=", " = ", ": ", "="]), values).map("".join),
+    st.tuples(keys, st.sampled_from(["=", " = ", ": ", "="]), unquoted).map("".join),
     st.tuples(keys, quoted).map('{0[0]}="{0[1]}"'.format),
     st.tuples(keys, quoted).map("{0[0]}='{0[1]}'".format),
     st.tuples(keys, quoted, quoted).map('{0[0]}="{0[1]}\n{0[2]}" # after'.format),
-    st.tuples(keys, values).map("export {0[0]}={0[1]}".format),
+    st.tuples(keys, unquoted).map("export {0[0]}={0[1]}".format),
     keys,
     st.sampled_from(["# comment", "", "   ", "export K1"]),
 )
-env_files = st.tuples(st.lists(statements, max_size=8).map("\n".join), st.sampled_from(["", "\n"])).map(
-    "".join
-)
+# Values without a name, and a bare name as the very end of a file, are refused by older versions of Compose
+# and ignored by newer ones, and by us: nothing here makes them.
+endings = st.sampled_from(["\n", "\nK3=end", '\nK3="end"', "\n# end"])
+env_files = st.tuples(st.lists(statements, max_size=8).map("\n".join), endings).map("".join)
 
 
 @given(env_files)

@@ -63,10 +63,11 @@ def _from_source(source: str, stdin: BinaryIO, base: Path, seen: set[Path]) -> l
     problems: list[Problem] = []
     read_before = 0
     for file in files:
-        if file.path.resolve() in seen:
+        real = file.path.resolve()
+        if real in seen:
             read_before += 1
             continue
-        seen.add(file.path.resolve())
+        seen.add(real)
         try:
             found += _found(_read(file), file.called)
         except InputError as error:
@@ -114,9 +115,10 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _called(path: Path, base: Path) -> str:
-    """The path as a lock shows it: relative to the base where it lies inside, as it was given otherwise."""
-    normal = Path(os.path.normpath(path))
-    shown = normal.relative_to(base) if normal.is_relative_to(base) else normal
+    """The path as a lock shows it: relative to the base where it lies inside, absolute otherwise."""
+    # Not resolved: a record that is a link keeps the name that the person knows.
+    given, inside = Path(os.path.abspath(path)), Path(os.path.abspath(base))  # noqa: PTH100
+    shown = given.relative_to(inside) if given.is_relative_to(inside) else given
     return _CONTROL.sub("?", shown.as_posix())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,7 +81,7 @@ def make_record(
     notes = _agree_about_commit(request, source, built)
     values = _values(request, source, built)
     values["built"] = values.get("built") or clock.now()
-    values["api"] = _api(request.api, root) if request.api else values.get("api")
+    values["api"] = _api(request.api, request.path, root) if request.api else values.get("api")
     if registry is not None:
         found, more = _from_registry(registry, values)
         values.update(found)
@@ -228,8 +229,8 @@ def _reference(text: str) -> ImageReference:
         raise InputError(f"--image: {error}") from error
 
 
-def _api(path: str, root: Path) -> dict[str, str]:
-    """The API description by the digest of its bytes."""
+def _api(path: str, service: str | None, root: Path) -> dict[str, str]:
+    """The API description by the digest of its bytes; its path starts at the service's own root."""
     file = root / path
     if not file.resolve().is_relative_to(root.resolve()):
         raise InputError("leaves the repository; an API description must lie inside it", place=Place(path))
@@ -237,7 +238,9 @@ def _api(path: str, root: Path) -> dict[str, str]:
         body = file.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", place=Place(path)) from error
-    inside = Path(path) if not Path(path).is_absolute() else file.relative_to(root)
+    inside = Path(os.path.relpath(file, root))
+    if service and inside.is_relative_to(service):
+        inside = inside.relative_to(service)
     return {"path": inside.as_posix(), "digest": f"sha256:{hashlib.sha256(body).hexdigest()}"}
 
 

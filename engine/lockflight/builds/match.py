@@ -45,10 +45,10 @@ def match(
     passed_over = frozenset(ignored)
     for one in found:
         owners = known.owners(one)
-        if len(owners) == 1:
-            mine.setdefault(owners[0].service, []).append(_as_named(one, owners[0]))
-        elif not {one.record.service, one.target} & passed_over:
-            findings.append(_unassigned(one, owners, services))
+        for owner in owners:
+            mine.setdefault(owner.service, []).append(_as_named(one, owner))
+        if not owners and not {one.record.service, one.target} & passed_over:
+            findings.append(_unassigned(one, services))
     records = {}
     for service in (entry.service for entry in services if entry.service in mine):
         records[service], disagreements = merged(service, mine[service])
@@ -76,7 +76,10 @@ class _Known:
         return known
 
     def owners(self, one: Found) -> list[ServiceNames]:
-        """The services that a record may speak of, by the strongest sign that leads to any."""
+        """The services that a record speaks of, by the strongest sign that leads to any.
+
+        Several may run the same image; what is said about the image then goes for all of them.
+        """
         if one.record.service is not None:
             return self._called(one.record.service)
         by_target = self._called(one.target) if one.target else []
@@ -104,15 +107,7 @@ def _as_named(one: Found, owner: ServiceNames) -> Found:
     return replace(one, record=record, references=wanted)
 
 
-def _unassigned(one: Found, owners: list[ServiceNames], services: Sequence[ServiceNames]) -> Finding:
-    if owners:
-        names_of = " and ".join(entry.service for entry in owners)
-        return Finding(
-            "ambiguous-record",
-            one.origin,
-            f"its image {one.record.image} belongs to several services: {names_of}",
-            hint="say which in the record: lockflight record --service NAME",
-        )
+def _unassigned(one: Found, services: Sequence[ServiceNames]) -> Finding:
     said = one.record.service or one.target or one.record.image
     known = [name for entry in services for name in (entry.service, *entry.compose)]
     known += [] if one.record.service or one.target else [entry.image for entry in services if entry.image]

@@ -161,7 +161,8 @@ def _make(
     head = engine.git.head()
     made = make_lock(
         engine.manifest, gathered.parts, engine.registry, engine.git, context.progress,
-        source=source_of(engine.environment, head), created=created_of(engine.environment, head, engine.clock),
+        source=source_of(engine.environment, head),
+        created=created_of(engine.environment, head, engine.clock),
     )  # fmt: skip
     findings = in_order([*gathered.findings, *made.findings])
     failures = [*gathered.failures, *made.failures]

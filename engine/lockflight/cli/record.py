@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--service", metavar="NAME", help="the service's name in the manifest")
     parser.add_argument(
         "--metadata", metavar="FILE", nargs="+", action="extend", default=[],
-        help="what the build wrote: --metadata-file of buildx or bake, outputs of build-push-action or metadata-action",
+        help="what the build wrote: buildx or bake metadata, outputs of build-push-action, metadata-action",
     )  # fmt: skip
     parser.add_argument("--target", metavar="NAME", help="the bake target, where the metadata has several")
     parser.add_argument("--image", metavar="IMAGE", help="the image, with or without tag and digest")

@@ -85,6 +85,8 @@ class _Parser:
         if _EXPORT.match(self.text, self.position):
             self.position += len("export")
             self._skip(_BLANKS_IN_LINE)
+            if self.position == len(self.text):
+                raise self._error("a name is missing after export")
         start, key, has_value = self.position, "", True
         for position in range(start, len(self.text)):
             character = self.text[position]

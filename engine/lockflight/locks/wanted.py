@@ -158,7 +158,7 @@ def _from_path(tree: _Tree, service: str, path: str, override: str | None) -> _O
 
 
 def _from_repository(tree: _Tree, service: str, settings: Service, override: str | None) -> _Origin:
-    # Credentials belong into git's own configuration; one that stands here must not reach a lock or a message.
+    # Credentials belong into git's own configuration; one that stands here must reach no lock and no message.
     url, ref = str(settings.repository), str(settings.ref)
     shown = names.without_credentials(url)
     commit = override or tree.git.remote_commit(url, ref)

@@ -17,7 +17,7 @@ from lockflight.models import kind_of, problems_of
 from lockflight.names import ImageReference
 from lockflight.yaml_source import Document, YamlPath
 
-_ABBREVIATED = re.compile(r"[0-9a-f]{4,63}")
+_ABBREVIATED = re.compile(r"[0-9a-f]{4,39}")
 _DIRTY = "-dirty"
 
 
@@ -70,7 +70,7 @@ class Draft:
                 path,
                 "build from a clean checkout",
             )
-        elif not (isinstance(value, str) and _ABBREVIATED.fullmatch(value) and not names.is_commit(value)):
+        elif not (isinstance(value, str) and _ABBREVIATED.fullmatch(value)):
             self.put("commit", value, path)
 
     def put_repository(self, value: Any, path: YamlPath) -> None:

@@ -1,0 +1,117 @@
+"""The manifest: what may stand in it, and what its errors tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lockflight.config import Manifest, find_manifest, read_manifest
+from lockflight.errors import InputError
+
+GOOD = """\
+version: 1
+project: shop
+image: ghcr.io/acme/{service}
+services:
+  cart:
+    submodule: services/cart
+  orders:
+    path: services/orders
+    tag: main-native-{sha:7}
+  search:
+    repository: https://git.example/acme/search
+    ref: main
+    image: ghcr.io/other/finder
+    compose: [search-api, search-worker]
+  settings:
+    submodule: settings
+    image: false
+"""
+SHA = "7ef65d6449fb9e0f573eee46308e04d66912638e"
+
+
+def read(tmp_path: Path, text: str) -> Manifest:
+    (tmp_path / "lockflight.yaml").write_text(text)
+    return read_manifest(tmp_path / "lockflight.yaml")
+
+
+def refusal(tmp_path: Path, text: str) -> InputError:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, text)
+    return caught.value
+
+
+def test_images_and_tags_are_made_from_the_templates(tmp_path: Path) -> None:
+    manifest = read(tmp_path, GOOD)
+    assert str(manifest.image_of("cart", SHA)) == f"ghcr.io/acme/cart:{SHA}"
+    assert str(manifest.image_of("orders", SHA)) == "ghcr.io/acme/orders:main-native-7ef65d6"
+    assert str(manifest.image_of("search", SHA)) == f"ghcr.io/other/finder:{SHA}"
+    assert manifest.image_of("settings", SHA) is None
+
+
+def test_a_service_may_be_called_otherwise_in_the_compose_file(tmp_path: Path) -> None:
+    manifest = read(tmp_path, GOOD.replace("compose: [search-api, search-worker]", "compose: search-api"))
+    assert manifest.compose_names("search") == ["search-api"]
+    assert manifest.compose_names("cart") == ["cart"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said", "hint"),
+    [
+        ("    tag: main", "    tags: main", "lockflight.yaml:9: services.orders.tags: is an unknown field", "'tag'"),
+        ("project: shop", "project: My Shop", "lockflight.yaml:2: project: 'My Shop' does not fit", None),
+        ("version: 1", "version: 2", "lockflight.yaml:1: version: ", None),
+        ("{sha:7}", "{sha7}", "services.orders.tag: unknown field {sha7}", None),
+        ("services/cart", "../cart", "services.cart.submodule: '../cart' leaves the repository", None),
+        ("services/cart", "/srv/cart", "must be relative to the folder of the manifest", None),
+        ("ghcr.io/other/finder", "ghcr.io/other/Finder", "services.search.image: ", None),
+        ("ghcr.io/other/finder", "ghcr.io/other/finder:latest", "must name no tag and no digest", None),
+        ("    ref: main\n", "", "'repository' and 'ref' go together", None),
+        ("    submodule: settings\n", "", "must say where its commit comes from", None),
+        ("    path: services/orders", "    path: services/orders\n    submodule: x", "it says submodule and path", None),
+        ("image: ghcr.io/acme/{service}\n", "", "lockflight.yaml:4: services.cart: has no image", "image: false"),
+        ("search-worker", "cart", "the compose service 'cart' belongs to services.cart already", None),
+        ("services:\n  cart:", "exclude: [cart]\nservices:\n  cart:", "stands under 'exclude' as well", None),
+        ("  cart:", "  ca rt:", "'ca rt' does not fit; expected a service name", None),
+        ("  cart:\n    submodule: services/cart", "  cart: services/cart", "services.cart: must be a mapping", None),
+    ],
+)  # fmt: skip
+def test_an_error_points_at_file_line_and_path(
+    tmp_path: Path, old: str, new: str, said: str, hint: str | None
+) -> None:
+    assert old in GOOD
+    error = refusal(tmp_path, GOOD.replace(old, new, 1))
+    assert said in str(error)
+    if hint:
+        assert any(hint in (problem.hint or "") for problem in error.problems)
+
+
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
+    error = refusal(tmp_path, GOOD.replace("project: shop", "project: 1").replace("services/cart", "../x"))
+    assert len(error.problems) == 2
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "just words\n", "1\n"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    assert "is no mapping" in str(refusal(tmp_path, text))
+
+
+def test_a_path_that_leaves_through_a_symbolic_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "services").symlink_to(tmp_path.parent)
+    error = refusal(tmp_path / "inside", GOOD)
+    assert "lockflight.yaml:6: services.cart.submodule: 'services/cart' leaves the repository" in str(error)
+
+
+def test_the_manifest_is_found_in_a_folder_above(tmp_path: Path) -> None:
+    read(tmp_path, GOOD)
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    assert find_manifest(deep) == tmp_path / "lockflight.yaml"
+
+
+def test_a_missing_manifest_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        find_manifest(tmp_path)
+    assert "lockflight init" in str(caught.value.problems[0].hint)
