@@ -13,7 +13,12 @@ from lockflight.cli.app import COMMANDS, command_parser
 from lockflight.reference import PAGES
 
 ROOT = Path(__file__).parent.parent
-PROSE = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PROSE = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -79,5 +84,7 @@ def test_make_alone_lists_what_can_be_done() -> None:
 
 
 def test_python_dash_m_is_the_same_command() -> None:
-    said = subprocess.run([sys.executable, "-m", "lockflight", "--version"], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-m", "lockflight", "--version"], capture_output=True, text=True, check=True
+    )
     assert said.stdout.startswith("lockflight ")

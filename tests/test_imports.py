@@ -1,4 +1,4 @@
-"""Import direction: stages import leftwards only, adapters are known to wiring alone, start-up stays light."""
+"""Import direction: stages import leftwards, adapters are known to wiring alone, start-up stays light."""
 
 from __future__ import annotations
 
@@ -33,12 +33,22 @@ BESIDE = {
     "reference": {*GROUND, "builds", "locks", "cli", "schemas"},
     "__main__": {"", "cli"},
 }
-HEAVY = {"pydantic", "docker", "python_on_whales", "jinja2", "urllib3", "rich", "ruamel", "sqlalchemy", "rfc8785"}
+HEAVY = {
+    "pydantic",
+    "docker",
+    "python_on_whales",
+    "jinja2",
+    "urllib3",
+    "rich",
+    "ruamel",
+    "sqlalchemy",
+    "rfc8785",
+}
 
 
 def imports_of(path: Path) -> set[str]:
     """The modules of lockflight that a file imports, anywhere in it."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
@@ -88,7 +98,9 @@ def loaded_by(*arguments: str) -> set[str]:
         "except SystemExit: pass\n"
         "sys.stderr.write('\\nLOADED ' + ' '.join({name.split('.')[0] for name in sys.modules}))\n"
     )
-    run = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ENGINE, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ENGINE, check=True
+    )
     return set(run.stderr.split("LOADED ")[1].split())
 
 

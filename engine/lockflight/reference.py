@@ -79,7 +79,14 @@ def record() -> str:
 
 def formats() -> str:
     """The formats that are read and written."""
-    lines = ["# Formats", "", "## Records: what is read", "", "Recognised by content, never by file name.", ""]
+    lines = [
+        "# Formats",
+        "",
+        "## Records: what is read",
+        "",
+        "Recognised by content, never by file name.",
+        "",
+    ]
     for known in records.FORMATS:
         doc = inspect.getdoc(sys.modules[known.recognises.__module__]) or ""
         lines += [f"- **{known.name}**: {_first_paragraph(doc)}"]
@@ -153,7 +160,9 @@ def _kind(field: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return f"list of {_kind(field.get('items', {}))}"
     if field.get("type") == "object":
-        inner = field.get("additionalProperties") or next(iter(field.get("patternProperties", {}).values()), {})
+        inner = field.get("additionalProperties") or next(
+            iter(field.get("patternProperties", {}).values()), {}
+        )
         return f"mapping of {_kind(inner)}" if isinstance(inner, dict) and inner else "mapping"
     return {"string": "text", "integer": "number", "boolean": "true or false"}.get(str(field.get("type")), "")
 

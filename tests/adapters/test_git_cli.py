@@ -124,7 +124,9 @@ def test_the_commit_of_another_repository_is_asked_of_its_branches_and_tags(cart
     assert here.remote_commit(str(cart), first) == first
 
 
-def test_an_unreachable_repository_is_a_failure_of_the_outside_without_its_credentials(tmp_path: Path) -> None:
+def test_an_unreachable_repository_is_a_failure_of_the_outside_without_its_credentials(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(OutsideError) as caught:
         GitCli(tmp_path).remote_commit("https://bot:hunter2@127.0.0.1:1/x.git", "main")
     assert "hunter2" not in str(caught.value)

@@ -226,6 +226,9 @@ def test_a_malformed_reference_is_refused_at_its_line(name: str) -> None:
     [
         (["latest", COMMIT, "sha-7ef65d6"], COMMIT),
         (["latest", "sha-7ef65d6", "1.4.2"], "sha-7ef65d6"),
+        (["1.4.2", "main-7ef65d6"], "main-7ef65d6"),
+        (["1.4.2", "main-7ef65d6", f"main-{COMMIT}"], f"main-{COMMIT}"),
+        (["1.4.2", "9999999"], "1.4.2"),
         (["latest", "1.4.2"], "1.4.2"),
         (["deadbeef", "1.4.2"], "deadbeef"),
     ],
@@ -284,6 +287,12 @@ def test_bake_action_outputs_are_a_bake_file_in_a_text() -> None:
 
 def test_build_push_outputs_without_digest_were_not_pushed() -> None:
     (problem,) = refused({"imageid": CONFIG_DIGEST, "digest": "", "metadata": ""})
+    assert "it was built without push" in problem
+
+
+def test_build_push_outputs_with_the_digest_of_the_configuration_were_not_pushed() -> None:
+    metadata = json.loads(sample("buildx_without_push.json"))
+    (problem,) = refused({"imageid": CONFIG_DIGEST, "digest": CONFIG_DIGEST, "metadata": metadata})
     assert "it was built without push" in problem
 
 
@@ -348,6 +357,11 @@ def test_an_images_lock_gives_digest_tag_and_the_commit_that_kbld_knows() -> Non
     cart, nginx = read(sample("images_lock.yml"))
     assert (cart.target, cart.record.digest, cart.record.commit) == ("cart", DIGEST, COMMIT)
     assert (nginx.record.image, nginx.record.tag) == ("docker.io/library/nginx", "1.14.2")
+
+
+def test_an_image_that_kbld_built_from_a_dirty_tree_is_refused() -> None:
+    (problem,) = refused(sample("images_lock.yml").replace("dirty: false", "dirty: true"))
+    assert "uncommitted changes" in problem
 
 
 def test_an_images_lock_without_a_digest_is_refused() -> None:

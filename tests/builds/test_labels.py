@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from lockflight.testing.registry import FakeRegistry
 
-from lockflight.builds.labels import NO_PLATFORM, inspect, labelled, platform_name
+from lockflight.builds.labels import NO_PLATFORM, ImageFacts, inspect, labelled, platform_name
 from lockflight.names import parse_reference
-from lockflight.ports.registry import OCI_INDEX, OCI_MANIFEST
-from tests.builds.images import push_image, push_index, push_manifest
+from lockflight.ports.registry import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST
+from lockflight.testing.images import build_image, build_index
+from lockflight.testing.registry import FakeRegistry
+from tests.builds.raw import put_raw
 
-CART = parse_reference("registry.example/acme/cart")
-TAGGED = CART.with_tag("main")
+CART = "registry.example/acme/cart"
+TAGGED = parse_reference(f"{CART}:main")
 A, B = "a" * 40, "b" * 40
 PREFIX = "org.opencontainers.image."
 LABELS = {
@@ -30,42 +32,78 @@ def registry() -> FakeRegistry:
     return FakeRegistry()
 
 
+def facts_of(registry: FakeRegistry) -> ImageFacts:
+    """What is behind the tag."""
+    facts = inspect(registry, TAGGED)
+    assert facts is not None
+    return facts
+
+
 def test_an_image_that_is_not_there_has_no_facts(registry: FakeRegistry) -> None:
     assert inspect(registry, TAGGED) is None
 
 
 def test_a_single_manifest_has_the_platform_of_its_configuration(registry: FakeRegistry) -> None:
-    digest = push_image(registry, TAGGED, LABELS, platform="linux/arm/v7")
-    facts = inspect(registry, TAGGED)
-    assert facts is not None
+    digest = registry.add_image(CART, "main", labels=LABELS, platforms=["linux/arm/v7"])
+    facts = facts_of(registry)
     assert (facts.digest, facts.media_type) == (digest, OCI_MANIFEST)
     assert facts.platforms == {"linux/arm/v7": digest}
     assert facts.revisions == {"linux/arm/v7": A}
 
 
-def test_an_index_has_the_revision_of_every_platform_and_no_attestation(registry: FakeRegistry) -> None:
-    children = {
-        name: push_image(registry, CART, LABELS, platform=name) for name in ("linux/arm64", "linux/amd64")
-    }
-    attestation = push_manifest(registry, CART, {"layers": []})
-    digest = push_index(registry, TAGGED, children, attestations=(attestation,))
-    facts = inspect(registry, CART.with_digest(digest))
+@pytest.mark.parametrize(("docker", "media_type"), [(False, OCI_INDEX), (True, DOCKER_LIST)])
+def test_an_index_has_the_revision_of_every_platform_and_no_attestation(
+    registry: FakeRegistry, docker: bool, media_type: str
+) -> None:
+    platforms = ["linux/arm64", "linux/amd64"]
+    digest = registry.add_image(
+        CART, "main", labels=LABELS, platforms=platforms, attestations=True, docker=docker
+    )
+    facts = inspect(registry, TAGGED.with_digest(digest))
     assert facts is not None
-    assert (facts.digest, facts.media_type) == (digest, OCI_INDEX)
-    assert facts.platforms == children
+    assert (facts.digest, facts.media_type) == (digest, media_type)
     assert list(facts.platforms) == ["linux/amd64", "linux/arm64"]
+    assert all(registry.manifest(TAGGED.with_digest(child)) for child in facts.platforms.values())
     assert facts.revisions == {"linux/amd64": A, "linux/arm64": A}
     assert facts.findings == ()
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {"platform": {"os": "unknown", "architecture": "unknown"}},
+        {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}},
+    ],
+)
+def test_either_sign_of_an_attestation_is_enough(registry: FakeRegistry, listed: dict[str, Any]) -> None:
+    child = registry.add_image(CART, labels=LABELS)
+    other = registry.add_image(CART, labels={f"{PREFIX}revision": B})
+    image = {"digest": child, "platform": {"os": "linux", "architecture": "amd64"}}
+    entries = [{"digest": other, **listed}, image]
+    put_raw(registry, CART, {"manifests": entries}, tag="main")
+    facts = facts_of(registry)
+    assert facts.platforms == {"linux/amd64": child}
+    assert facts.revisions == {"linux/amd64": A}
+
+
+def test_the_index_of_one_platform_with_attestations_is_what_is_deployed(registry: FakeRegistry) -> None:
+    digest = registry.add_image(CART, "main", labels=LABELS, attestations=True)
+    facts = facts_of(registry)
+    assert (facts.digest, facts.media_type) == (digest, OCI_INDEX)
+    assert facts.platforms["linux/amd64"] != digest
+
+
 def test_revisions_that_differ_are_all_given(registry: FakeRegistry) -> None:
-    children = {
-        name: push_image(registry, CART, {f"{PREFIX}revision": revision} if revision else None, platform=name)
-        for name, revision in {"linux/amd64": A, "linux/arm64": B, "linux/s390x": None}.items()
-    }
-    push_index(registry, TAGGED, children)
-    facts = inspect(registry, TAGGED)
-    assert facts is not None
+    registry.add_image(
+        CART,
+        "main",
+        platforms=["linux/amd64", "linux/arm64", "linux/s390x"],
+        platform_labels={
+            "linux/amd64": {f"{PREFIX}revision": A},
+            "linux/arm64": {f"{PREFIX}revision": B},
+        },
+    )
+    facts = facts_of(registry)
     assert facts.revisions == {"linux/amd64": A, "linux/arm64": B, "linux/s390x": None}
     found, findings = labelled(facts, TAGGED)
     assert found.record.commit is None
@@ -75,19 +113,16 @@ def test_revisions_that_differ_are_all_given(registry: FakeRegistry) -> None:
 
 
 def test_annotations_stand_in_for_labels_that_are_missing(registry: FakeRegistry) -> None:
-    child = push_image(registry, CART, {f"{PREFIX}version": "1.0"}, annotations={f"{PREFIX}version": "no"})
-    push_index(registry, TAGGED, {"linux/amd64": child}, annotations={f"{PREFIX}revision": A})
-    facts = inspect(registry, TAGGED)
-    assert facts is not None
+    child = build_image({f"{PREFIX}version": "1.0"}, annotations={f"{PREFIX}version": "no"})
+    registry.add(CART, build_index([child], annotations={f"{PREFIX}revision": A}), "main")
+    facts = facts_of(registry)
     assert facts.revisions == {"linux/amd64": A}
     assert facts.values("version") == {"linux/amd64": "1.0"}
 
 
 def test_a_record_is_made_of_well_formed_labels(registry: FakeRegistry) -> None:
-    digest = push_image(registry, TAGGED, LABELS)
-    facts = inspect(registry, TAGGED)
-    assert facts is not None
-    found, findings = labelled(facts, TAGGED)
+    digest = registry.add_image(CART, "main", labels=LABELS)
+    found, findings = labelled(facts_of(registry), TAGGED)
     assert findings == ()
     assert found.origin == "label"
     assert found.record.model_dump(exclude_none=True) == {
@@ -117,30 +152,26 @@ def test_a_record_is_made_of_well_formed_labels(registry: FakeRegistry) -> None:
 def test_a_malformed_label_is_a_finding(
     registry: FakeRegistry, label: str, value: str, refuses: bool
 ) -> None:
-    push_image(registry, TAGGED, {**LABELS, f"{PREFIX}{label}": value})
-    facts = inspect(registry, TAGGED)
-    assert facts is not None
-    found, (finding,) = labelled(facts, TAGGED)
+    digest = registry.add_image(CART, "main", labels={**LABELS, f"{PREFIX}{label}": value})
+    found, (finding,) = labelled(facts_of(registry), TAGGED)
     assert (finding.code, finding.found, finding.note) == ("malformed-label", value, not refuses)
-    assert found.record.digest == facts.digest
+    assert found.record.digest == digest
 
 
 def test_a_platform_that_the_registry_lost_is_a_finding(registry: FakeRegistry) -> None:
-    lost = f"sha256:{'0' * 64}"
-    child = push_image(registry, CART, LABELS)
-    push_index(registry, TAGGED, {"linux/amd64": child, "linux/arm64": lost})
-    facts = inspect(registry, TAGGED)
-    assert facts is not None
+    registry.add_image(CART, "main", labels=LABELS, platforms=["linux/amd64", "linux/arm64"])
+    lost = facts_of(registry).platforms["linux/arm64"]
+    registry.delete(CART, lost)
+    facts = facts_of(registry)
     assert [(one.code, one.found) for one in facts.findings] == [("incomplete-image", lost)]
     assert facts.platforms["linux/arm64"] == lost
     assert facts.revisions == {"linux/amd64": A}
 
 
 def test_a_configuration_that_the_registry_lost_is_a_finding(registry: FakeRegistry) -> None:
-    push_manifest(registry, TAGGED, {"config": {"digest": f"sha256:{'0' * 64}"}})
-    facts = inspect(registry, TAGGED)
-    assert facts is not None
-    assert [one.code for one in facts.findings] == ["incomplete-image"]
+    registry.add_image(CART, "main", labels=LABELS)
+    registry.repository(CART).blobs.clear()
+    assert [one.code for one in facts_of(registry).findings] == ["incomplete-image"]
 
 
 @pytest.mark.parametrize(
@@ -152,14 +183,12 @@ def test_a_configuration_that_the_registry_lost_is_a_finding(registry: FakeRegis
         {"config": 1},
         {"config": {"digest": "sha256:12"}},
         {"manifests": 1},
-        {"manifests": [1, {}]},
+        {"manifests": [1, {}, {"digest": "sha256:12"}]},
     ],
 )
 def test_a_manifest_that_is_none_never_crashes(registry: FakeRegistry, manifest: Any) -> None:
-    push_manifest(registry, TAGGED, manifest)
-    facts = inspect(registry, TAGGED)
-    assert facts is not None
-    assert facts.platforms == {}
+    put_raw(registry, CART, manifest, tag="main")
+    assert facts_of(registry).platforms == {}
 
 
 @pytest.mark.parametrize(
@@ -167,11 +196,9 @@ def test_a_manifest_that_is_none_never_crashes(registry: FakeRegistry, manifest:
     [[], {}, {"os": 1}, {"config": 1}, {"config": {"Labels": [1]}}, {"config": {"Labels": {"a": 1}}}],
 )
 def test_a_configuration_that_is_none_never_crashes(registry: FakeRegistry, config: Any) -> None:
-    blob = registry.push_blob(CART, str(config).replace("'", '"').encode())
-    push_manifest(registry, TAGGED, {"config": {"digest": blob.digest}})
-    facts = inspect(registry, TAGGED)
-    assert facts is not None
-    assert facts.labels == {NO_PLATFORM: {}}
+    digest = registry.repository(CART).put_blob(json.dumps(config).encode())
+    put_raw(registry, CART, {"config": {"digest": digest}}, tag="main")
+    assert facts_of(registry).labels == {NO_PLATFORM: {}}
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lockflight.testing.registry import FakeRegistry
 
 from lockflight.builds.make import Made, RecordRequest, make_record
 from lockflight.errors import InputError, LockflightError, Refused
-from lockflight.names import ImageReference, parse_reference
-from lockflight.ports.registry import OCI_INDEX, Content, Registry, RegistryUnavailable
+from lockflight.ports.registry import OCI_INDEX, Registry, RegistryUnavailable
+from lockflight.testing.clock import FakeClock
 from lockflight.testing.git import FakeGit
-from tests.builds.images import push_image, push_index
+from lockflight.testing.registry import FakeRegistry
 
 SAMPLES = Path(__file__).parent / "samples"
 COMMIT = "7ef65d6449fb9e0f573eee46308e04d66912638e"
@@ -26,22 +25,6 @@ DIGEST = "sha256:19ffeab6f8bc9293ac2c3fdf94ebe28396254c993aea0b5a542cfb02e0883fa
 OTHER_DIGEST = "sha256:6d9ac9237a84afe1516540f40a0fafdc86859b2141954b4d643af7066d598b74"
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 IMAGE = RecordRequest(service="cart", image=f"ghcr.io/acme/cart:1@{DIGEST}")
-
-
-class NoonClock:
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError(f"a record waits for nothing, and not {seconds} s")
-
-
-class DownRegistry(FakeRegistry):
-    def manifest(self, image: ImageReference) -> Content | None:
-        raise RegistryUnavailable(f"{image.registry} gives no answer")
 
 
 @dataclass
@@ -60,7 +43,7 @@ class Repository:
         return make_record(
             replace(request, **changes),
             git=self.git,
-            clock=NoonClock(),
+            clock=FakeClock(NOON),
             environment=self.environment,
             root=self.root,
             registry=registry,
@@ -304,12 +287,10 @@ def test_the_path_of_an_api_description_starts_at_the_service_s_root(repository:
 
 def test_the_registry_tells_platforms_and_media_type(repository: Repository) -> None:
     registry = FakeRegistry()
-    image = parse_reference("ghcr.io/acme/cart:1")
-    children = {name: push_image(registry, image, platform=name) for name in ("linux/amd64", "linux/arm64")}
-    digest = push_index(registry, image, children)
-    made = repository.record(RecordRequest(image=str(image)), registry=registry)
+    digest = registry.add_image("ghcr.io/acme/cart", "1", platforms=["linux/amd64", "linux/arm64"])
+    made = repository.record(RecordRequest(image="ghcr.io/acme/cart:1"), registry=registry)
     assert made.record.digest == digest
-    assert made.record.platforms == children
+    assert list(made.record.platforms) == ["linux/amd64", "linux/arm64"]
     assert made.record.media_type == OCI_INDEX
     assert made.notes == ()
 
@@ -321,7 +302,9 @@ def test_an_image_that_the_registry_does_not_have_is_noted(repository: Repositor
 
 
 def test_a_registry_that_is_down_is_noted_and_hinders_nothing(repository: Repository) -> None:
-    made = repository.record(registry=DownRegistry())
+    registry = FakeRegistry()
+    registry.failures["ghcr.io"] = RegistryUnavailable("ghcr.io gives no answer")
+    made = repository.record(registry=registry)
     assert [(note.code, note.note) for note in made.notes] == [("registry-unreachable", True)]
     assert made.record.digest == DIGEST
 

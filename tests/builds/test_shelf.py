@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from lockflight.testing.registry import FakeRegistry
 
 from lockflight.builds.file import record_text
 from lockflight.builds.model import Record
 from lockflight.builds.shelf import ARTIFACT_TYPE, find_records, push_record
 from lockflight.errors import InputError, Refused
 from lockflight.names import ImageReference, parse_reference
-from lockflight.ports.registry import OCI_MANIFEST
-from tests.builds.images import push_image, push_manifest
+from lockflight.testing.images import build_artifact
+from lockflight.testing.registry import FakeRegistry
+from tests.builds.raw import put_raw
 
 CART = parse_reference("registry.example/acme/cart")
 COMMIT = "7ef65d6449fb9e0f573eee46308e04d66912638e"
@@ -29,7 +29,7 @@ def registry() -> FakeRegistry:
 
 @pytest.fixture
 def image(registry: FakeRegistry) -> ImageReference:
-    return CART.with_digest(push_image(registry, CART.with_tag("main")))
+    return CART.with_digest(registry.add_image(CART.name, "main"))
 
 
 def record_of(image: ImageReference, **fields: Any) -> Record:
@@ -38,19 +38,11 @@ def record_of(image: ImageReference, **fields: Any) -> Record:
 
 def put_beside(registry: FakeRegistry, image: ImageReference, body: bytes, **changes: Any) -> str:
     """An artefact of our type beside the image, with anything in it."""
-    content = registry.manifest(image)
-    assert content is not None
-    layer = registry.push_blob(image, body)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "artifactType": ARTIFACT_TYPE,
-        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": layer.digest, "size": 2},
-        "layers": [{"mediaType": ARTIFACT_TYPE, "digest": layer.digest, "size": len(body)}],
-        "subject": {"mediaType": content.media_type, "digest": content.digest, "size": len(content.body)},
-        **changes,
-    }
-    return push_manifest(registry, CART, manifest)
+    subject = registry.manifest(image)
+    artefact = build_artifact(ARTIFACT_TYPE, body, subject=subject)
+    for blob in artefact.blobs:
+        registry.push_blob(image, blob)
+    return put_raw(registry, image.name, {**json.loads(artefact.body), **changes})
 
 
 def test_a_record_is_found_by_the_digest_of_its_image(registry: FakeRegistry, image: ImageReference) -> None:
@@ -65,8 +57,11 @@ def test_a_record_is_found_by_the_digest_of_its_image(registry: FakeRegistry, im
 
 def test_the_same_record_again_stores_nothing_new(registry: FakeRegistry, image: ImageReference) -> None:
     first = push_record(registry, record_of(image))
+    repository = registry.repository(CART.name)
+    stored = {*repository.manifests, *repository.blobs}
     second = push_record(registry, record_of(image))
     assert first.digest == second.digest
+    assert {*repository.manifests, *repository.blobs} == stored
     assert len(find_records(registry, image).records) == 1
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lockflight.compose_files.contents import configuration_files
 from lockflight.compose_files.project import ComposeProject, Role, load_project
 from lockflight.compose_files.variables import Origin, Variable
 from lockflight.errors import InputError
@@ -96,6 +97,32 @@ secrets: {token: {file: ./token.txt}, unused: {file: ./unused.txt}}
         ("unused.txt", Role.SECRET, False),
     ]
     assert [file.path.name for file in project.files] == ["compose.yaml"]
+
+
+def test_the_configuration_is_every_file_but_secrets_and_what_lies_outside(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    write(tmp_path, {"outside.txt": ""})
+    write(
+        repository, {"conf/a/one": "", "conf/two": "", "conf/token": "", "conf/.git/index": "", "b.env": ""}
+    )
+    (repository / "conf/link").symlink_to(tmp_path / "outside.txt")
+    project = load(
+        repository,
+        {
+            "compose.yaml": """
+services:
+  a:
+    image: a
+    volumes: ["./conf:/conf", "./conf/two:/two", "../outside.txt:/o", "./missing:/m", "/etc/hosts:/h"]
+    env_file: [b.env, b.env, {path: missing.env, required: false}]
+    secrets: [token]
+secrets: {token: {file: ./conf/token}}
+"""
+        },
+    )
+    assert [str(path.relative_to(repository)) for path in configuration_files(project)] == [
+        *("b.env", "compose.yaml", "conf/a/one", "conf/two")
+    ]
 
 
 def test_missing_bind_sources_are_told_by_service_target_and_place(tmp_path: Path) -> None:

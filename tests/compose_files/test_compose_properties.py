@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -80,7 +81,7 @@ def their_images(directory: Path, images: list[str], environment: Mapping[str, s
 
 
 @given(st.lists(expressions.map("x:{}".format), min_size=40, max_size=80))
-@bounded(12)
+@bounded(8)
 def test_interpolations_are_read_as_compose_reads_them(images: list[str]) -> None:
     with TemporaryDirectory() as folder:
         directory = Path(folder)
@@ -88,7 +89,7 @@ def test_interpolations_are_read_as_compose_reads_them(images: list[str]) -> Non
 
 
 @given(st.lists(noise.map("x:{}".format), min_size=30, max_size=60))
-@bounded(12)
+@bounded(8)
 def test_nonsense_is_read_or_refused_as_by_compose(images: list[str]) -> None:
     with TemporaryDirectory() as folder:
         directory = Path(folder)
@@ -127,7 +128,7 @@ env_files = st.tuples(st.lists(statements, max_size=8).map("\n".join), endings).
 
 
 @given(env_files)
-@bounded(50)
+@bounded(30)
 def test_env_files_are_read_as_compose_reads_them(text: str) -> None:
     environment = {"INHERITED": "inherited", "K1": "outside"}
     images = [f"x:${{{key}-unset}}" for key in ("K0", "K1", "K2", "K3", "INHERITED", "MISSING")]
@@ -135,3 +136,67 @@ def test_env_files_are_read_as_compose_reads_them(text: str) -> None:
         directory = Path(folder)
         (directory / ".env").write_bytes(text.encode())
         assert our_images(directory, images, environment) == their_images(directory, images, environment)
+
+
+WHOLE: dict[str, Any] = {
+    "name": "shop",
+    "include": [{"path": ["a.yaml"], "project_directory": "sub", "env_file": ["a.env"]}],
+    "services": {
+        "base": {"image": "base", "build": {"context": "."}, "environment": {"A": "1"}},
+        "web": {
+            "extends": {"service": "base", "file": "a.yaml"},
+            "image": "web",
+            "platform": "linux/amd64",
+            "profiles": ["debug"],
+            "env_file": [{"path": "a.env"}],
+            "label_file": ["labels"],
+            "volumes": ["./a:/a", {"type": "bind", "source": "./b", "target": "/b"}, "data:/data"],
+            "configs": ["one", {"source": "one", "target": "/one"}],
+            "environment": ["A=2"],
+            "logging": {"driver": "x"},
+            "ulimits": {"nofile": {"soft": 1}},
+            "build": {"args": ["A=1"]},
+        },
+        "child": {"extends": "web", "logging": {"driver": "y"}, "ulimits": {"nofile": 5}},
+    },
+    "volumes": {"data": {"driver": "local", "driver_opts": {"o": "bind", "device": "./data"}}},
+    "configs": {"one": {"file": "./one"}},
+    "secrets": {"two": {"file": "./two"}},
+}
+anything = st.sampled_from(
+    [None, True, 5, 1.5, "", "text", "$", [], ["x"], [None], [[]], {}, {"x": None}, {"x": []}]
+)
+
+
+def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(deeper for key, item in items for deeper in paths_of(item, (*path, key)))]
+
+
+def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = changed(value[path[0]], path[1:], new)
+    return copy
+
+
+@given(st.sampled_from(paths_of(WHOLE)), anything, st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_whatever_stands_anywhere_is_read_or_refused_with_its_place(
+    path: tuple[Any, ...], new: Any, merged: bool
+) -> None:
+    with TemporaryDirectory() as folder:
+        directory = Path(folder)
+        (directory / "a.yaml").write_text(
+            "services: {base: {image: a, volumes: ['./x:/x']}, db: {image: db}}"
+        )
+        (directory / "a.env").write_text("")
+        texts = [changed(WHOLE, path, new), *([WHOLE] if merged else [])]
+        files = [directory / f"{number}.yaml" for number in range(len(texts))]
+        for file, text in zip(files, texts, strict=True):
+            file.write_text(json.dumps(text))
+        try:
+            load_project(files, environment={})
+        except InputError as error:
+            assert error.problems[0].place.file, str(error)  # noqa: PT017 -- to be read is fine as well

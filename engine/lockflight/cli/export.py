@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING
 from lockflight.cli.context import Context
 from lockflight.cli.which_lock import add_lock_argument, load_lock
 from lockflight.errors import EXIT_DONE, InputError
+from lockflight.locks.convert import FORMATS, Choices, StackNames
 
 if TYPE_CHECKING:
     from lockflight.config import Manifest
-    from lockflight.locks.convert import Choices, StackNames
     from lockflight.locks.model import Lock
 
-EXAMPLES = """examples:
+_FORMATS = "\n".join(f"  {name:10} {known.purpose}" for name, known in FORMATS.items())
+
+EXAMPLES = f"""formats:
+{_FORMATS}
+
+examples:
   lockflight export --format compose -o override.yaml
   docker compose -f stack.yaml -f override.yaml up      runs exactly the lock
   lockflight export --format env -o lock.env            then: set -a; . ./lock.env
@@ -27,13 +32,11 @@ EXAMPLES = """examples:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    from lockflight.locks.convert import FORMATS
-
-    purposes = "; ".join(f"{name}: {known.purpose}" for name, known in FORMATS.items())
     add_lock_argument(parser)
     parser.add_argument(
-        "--format", required=True, choices=list(FORMATS), help=purposes.replace("%", "%%")
-    )
+        "--format", metavar="FORMAT", required=True, choices=list(FORMATS),
+        help="what to write, one of the formats below",
+    )  # fmt: skip
     parser.add_argument(
         "-o", "--output", metavar="FILE", default=None, help="the file to write; standard output by default"
     )
@@ -49,8 +52,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: Context, options: argparse.Namespace) -> int:
-    from lockflight.locks.convert import FORMATS
-
     known = FORMATS[options.format]
     _refuse_other_options(options, known.takes)
     lock, called = load_lock(context, options.lock)
@@ -71,8 +72,6 @@ def _refuse_other_options(options: argparse.Namespace, takes: frozenset[str]) ->
 
 
 def _choices(context: Context, options: argparse.Namespace, lock: Lock) -> Choices:
-    from lockflight.locks.convert import Choices, StackNames
-
     stack = _stack_names(context, lock) if options.format == "compose" else StackNames()
     return Choices(stack, options.names or "image", _prefix(options.prefix))
 
@@ -89,7 +88,6 @@ def _prefix(text: str | None) -> tuple[str, ...]:
 def _stack_names(context: Context, lock: Lock) -> StackNames:
     """How the stack calls the services, where a manifest (and in it a stack) is at hand."""
     from lockflight.config import MANIFEST
-    from lockflight.locks.convert import StackNames
     from lockflight.locks.convert.compose import left_out
     from lockflight.locks.gather import read_stack
 

@@ -1,8 +1,8 @@
 """Turn locks of another kind into locks of lockflight, one file or a whole folder of them.
 
-Digests that are missing are asked for at the registry, and everything is cross-checked: a commit must be whole,
-a tag must not speak of another commit, and the image's revision label must agree. A lock is written only when
-every service of its file could be locked. What was found about a file is kept beside its lock, in
+Digests that are missing are asked for at the registry, and everything is cross-checked: a commit must be
+whole, a tag must not speak of another commit, and the image's revision label must agree. A lock is written
+only when every service of its file could be locked. What was found about a file is kept beside its lock, in
 NAME.findings.json."""
 
 from __future__ import annotations
@@ -40,13 +40,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=[AUTOMATIC, *KINDS], default=AUTOMATIC,
         help="which kind of lock the files are; told by their content by default",
     )  # fmt: skip
-    target = parser.add_mutually_exclusive_group(required=True)
+    target = parser.add_mutually_exclusive_group()
     target.add_argument("-o", "--output", metavar="FILE", help="the lock to write, of a single file")
     target.add_argument(
         "--output-dir", metavar="DIR",
         help="write one lock for each file, under the same name ending in .yaml",
     )  # fmt: skip
-    target.add_argument("--dry-run", action="store_true", help="write nothing; say what would become of the files")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="write nothing; say what would become of the files"
+    )
     parser.add_argument(
         "--project", metavar="NAME", default=None,
         help="the project that the locks are of; else what a file says itself, else the manifest's",
@@ -62,13 +64,16 @@ def run(context: Context, options: argparse.Namespace) -> int:
     from lockflight.locks.convert.incoming.importing import import_all, read_all
     from lockflight.locks.convert.incoming.sources import outputs, source_files
 
+    if not (options.output or options.output_dir or options.dry_run):
+        hint = "-o FILE for one lock, --output-dir DIR for one beside another, --dry-run to look first"
+        raise InputError("it is not said where the locks are to be written", hint=hint)
     manifest = _manifest(context)
     defaults = _defaults(options, manifest)
     read = read_all(source_files(options.paths, context.folder), options.format, _service_of(manifest))
     targets = outputs([file for file, _ in read.locks], context.folder, options.output, options.output_dir)
     registry = None if options.offline else context.registry
     imported = import_all(read.locks, registry, defaults, context.progress)
-    outcomes = _keep(context, imported, targets)
+    outcomes = _keep(context, imported, None if options.dry_run else targets)
     show(context, read, imported, outcomes)
     return _exit_code(read, imported)
 

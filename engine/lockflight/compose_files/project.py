@@ -53,6 +53,7 @@ class ComposeProject:
     """What lockflight needs to know of a compose project."""
 
     name: str
+    root: Path
     directory: Path
     services: Mapping[str, ComposeService]
     files: tuple[ProjectFile, ...]
@@ -136,16 +137,22 @@ class _Collector:
     def project(self, name: str, directory: Path) -> ComposeProject:
         sections = dict(self._enabled())
         services = {key: _service(key, section) for key, section in sections.items()}
-        binds = [bind for key, section in sections.items() for bind in self._binds(key, section)]
+        devices = dict(self._devices())
+        binds = [bind for key, section in sections.items() for bind in self._binds(key, section, devices)]
         for section in sections.values():
             self._note_files(section)
         self._note_configs(sections.values())
         for bind in binds:
             self.reader.note(bind.source, Role.BIND, bind.place)
-        known = dict.fromkeys(self.reader.warnings)
-        secrets = tuple(self._secrets())
         return ComposeProject(
-            name, directory, services, self._distinct_files(), secrets, tuple(binds), tuple(known)
+            name=name,
+            root=self.reader.root,
+            directory=directory,
+            services=services,
+            files=self._distinct_files(),
+            secret_files=tuple(self._secrets()),
+            bind_sources=tuple(binds),
+            warnings=tuple(dict.fromkeys(self.reader.warnings)),
         )
 
     def _enabled(self) -> Iterator[tuple[str, Section]]:
@@ -165,22 +172,19 @@ class _Collector:
     def _first_file(self) -> Path:
         return next(file.path for file in self.reader.files if file.role is Role.COMPOSE)
 
-    def _binds(self, name: str, section: Section) -> Iterator[BindSource]:
-        devices = dict(self._devices())
+    def _binds(self, name: str, section: Section, devices: Mapping[str, Text]) -> Iterator[BindSource]:
         mounts = {str(mount.get("target")): mount for mount in section.get("volumes") or ()}
         for target, mount in mounts.items():
-            source = mount.get("source")
-            if mount.get("type") == "volume":
-                source = devices.get(source)
-            elif mount.get("type") != "bind":
-                source = None
+            source = mount.get("source") if mount.get("type") in ("bind", "volume") else None
+            if mount.get("type") == "volume" and source is not None:
+                source = devices.get(text_of(source, f"services.{name}.volumes.source", mount.place))
             if source:
                 inside = lies_inside(Path(source), self.reader.root)
                 yield BindSource(name, Path(source), target, exists(Path(source)), inside, source.place)
 
     def _devices(self) -> Iterator[tuple[str, Text]]:
         """The named volumes that are bind mounts in disguise, with their sources."""
-        for name, volume in (self.model.get("volumes") or {}).items():
+        for name, volume in self._entries("volumes"):
             options = volume.get("driver_opts") if isinstance(volume, Section) else None
             if isinstance(options, Section) and volume.get("driver") in (None, "local"):
                 device = options.get("device")
@@ -196,28 +200,35 @@ class _Collector:
     def _note_configs(self, sections: Iterable[Section]) -> None:
         """Those that a service uses: Compose drops the others."""
         used = {
-            entry.get("source") if isinstance(entry, Section) else entry
+            str(entry.get("source") if isinstance(entry, Section) else entry)
             for section in sections
-            for entry in section.get("configs") or ()
+            for entry in _list(section, "configs", "configs")
         }
-        for name, file in _files_of(self.model.get("configs")):
+        for name, file in self._files_of("configs"):
             if name in used:
                 self.reader.note(Path(file), Role.CONFIG, file.place)
 
     def _secrets(self) -> Iterator[ProjectFile]:
-        for _, file in _files_of(self.model.get("secrets")):
+        for _, file in self._files_of("secrets"):
             path = Path(file)
             inside = lies_inside(path, self.reader.root)
             yield ProjectFile(path, Role.SECRET, file.place, inside, exists(path))
 
+    def _files_of(self, kind: str) -> Iterator[tuple[str, Text]]:
+        for name, entry in self._entries(kind):
+            if isinstance(entry, Section) and isinstance(entry.get("file"), Text):
+                yield name, entry["file"]
+
+    def _entries(self, kind: str) -> Iterable[tuple[str, Any]]:
+        """The volumes, configs or secrets of the project, by name."""
+        value = self.model.get(kind)
+        return () if value is None else section_of(value, kind, self.model.place).items()
+
     def _distinct_files(self) -> tuple[ProjectFile, ...]:
-        return tuple({(file.path, file.role): file for file in reversed(self.reader.files)}.values())[::-1]
-
-
-def _files_of(entries: Any) -> Iterator[tuple[str, Text]]:
-    for name, entry in (entries or {}).items():
-        if isinstance(entry, Section) and isinstance(entry.get("file"), Text):
-            yield name, entry["file"]
+        found: dict[tuple[Path, Role], ProjectFile] = {}
+        for file in self.reader.files:
+            found.setdefault((file.path, file.role), file)
+        return tuple(found.values())
 
 
 def _service(name: str, section: Section) -> ComposeService:
@@ -240,9 +251,12 @@ def _optional_text(section: Section, key: str, name: str) -> Text | None:
 
 
 def _profiles(name: str, section: Section) -> tuple[str, ...]:
-    value = section.get("profiles")
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise malformed("must be a list", value, f"services.{name}.profiles", section.place)
-    return tuple(dict.fromkeys(str(profile) for profile in value))
+    profiles = _list(section, "profiles", f"services.{name}.profiles")
+    return tuple(dict.fromkeys(str(profile) for profile in profiles))
+
+
+def _list(section: Section, key: str, path: str) -> list[Any]:
+    value = section.get(key)
+    if value is None or isinstance(value, list):
+        return value or []
+    raise malformed("must be a list", value, path, section.place)

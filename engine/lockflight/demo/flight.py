@@ -83,7 +83,9 @@ def _moved_tag(stage: Stage, shop: Shop, registry: str) -> None:
 
 
 def _next_release(stage: Stage, shop: Shop) -> None:
-    stage.act("5. The next release", "cart changes; the lock says why it is out of date, and a new one is made.")
+    stage.act(
+        "5. The next release", "cart changes; the lock says why it is out of date, and a new one is made."
+    )
     shop.change("cart", "Answer with two instead of one")
     shop.bump("cart")
     stage.run("lockflight", "lock", "--check", folder=shop.folder, expect=1)

@@ -111,7 +111,11 @@ def source_folder() -> Path:
 
 def _static_busybox() -> str:
     for place in _PLACES:
-        if Path(place).is_file() and b"\x7fELF" == Path(place).read_bytes()[:4] and not _is_dynamic(Path(place)):
+        if (
+            Path(place).is_file()
+            and b"\x7fELF" == Path(place).read_bytes()[:4]
+            and not _is_dynamic(Path(place))
+        ):
             return place
     raise OutsideError(
         "the demo builds its images from a static busybox, and there is none here",

@@ -25,7 +25,7 @@ from lockflight.ports.registry import (
 
 EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 EMPTY = b"{}"
-# An empty tar archive: two blocks of zeros. An engine that pulls the image finds nothing in it, and is content.
+# An empty tar archive is two blocks of zeros. An engine can pull such an image, and finds nothing in it.
 LAYER = bytes(1024)
 _OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 _DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"

@@ -65,7 +65,7 @@ def _metadata(lock: Lock, root: str) -> dict[str, Any]:
 
 def _service(name: str, service: LockedService) -> dict[str, Any]:
     references = _references(service)
-    component = {
+    return {
         **_identity(f"service:{name}", name, service),
         **({"externalReferences": references} if references else {}),
         "properties": _properties(
@@ -77,7 +77,6 @@ def _service(name: str, service: LockedService) -> dict[str, Any]:
             }
         ),
     }
-    return component
 
 
 def _identity(reference: str, name: str, service: LockedService) -> dict[str, Any]:

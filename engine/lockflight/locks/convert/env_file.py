@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lockflight.errors import InputError
-from lockflight.locks.convert.pinned import header, images_of, joined
+from lockflight.locks.convert.pinned import Pinned, header, joined, services_of, third_party_of
 
 if TYPE_CHECKING:
     from lockflight.locks.model import Lock
@@ -44,17 +44,22 @@ def variable_stem(name: str) -> str:
 def _variables(lock: Lock) -> Iterator[tuple[str, str, str]]:
     """Who owns it, its name, its value."""
     yield "the lock", LOCK_ID, lock.id
-    commits = {name: service.commit for name, service in sorted(lock.services.items())}
-    for name, commit in commits.items():
-        yield f"service {name}", f"{variable_stem(name)}_COMMIT", commit
-    for pinned in images_of(lock):
-        stem = variable_stem(pinned.name)
-        owner = f"service {pinned.name}" if pinned.commit else f"third-party image {pinned.name}"
-        yield owner, f"{stem}_IMAGE", pinned.reference
-        yield owner, f"{stem}_REPOSITORY", pinned.image
-        yield owner, f"{stem}_DIGEST", pinned.digest
-        if pinned.tag:
-            yield owner, f"{stem}_TAG", pinned.tag
+    images = {pinned.name: pinned for pinned in services_of(lock)}
+    for name, service in sorted(lock.services.items()):
+        yield f"service {name}", f"{variable_stem(name)}_COMMIT", service.commit
+        if name in images:
+            yield from _of_image(f"service {name}", images[name])
+    for pinned in third_party_of(lock):
+        yield from _of_image(f"third-party image {pinned.name}", pinned)
+
+
+def _of_image(owner: str, pinned: Pinned) -> Iterator[tuple[str, str, str]]:
+    stem = variable_stem(pinned.name)
+    yield owner, f"{stem}_IMAGE", pinned.reference
+    yield owner, f"{stem}_REPOSITORY", pinned.image
+    yield owner, f"{stem}_DIGEST", pinned.digest
+    if pinned.tag:
+        yield owner, f"{stem}_TAG", pinned.tag
 
 
 def _plain(variable: str, value: str) -> str:

@@ -8,8 +8,8 @@
       postgres:
         image: {repository: docker.io/library/postgres, tag: 16-alpine, digest: sha256:…}
 
-A template pulls `{{ .repository }}@{{ .digest }}`; the tag is for people. With a prefix (`global.shop`) all of
-it stands below those keys, which is how values reach a subchart.
+A template pulls `{{ .repository }}@{{ .digest }}`; the tag is for people. With a prefix (`global.shop`) all
+of it stands below those keys, which is how values reach a subchart.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The ImagesLock of imgpkg, with the annotations of kbld: what the image is called, and where it is from.
 
-Sources: carvel-dev/imgpkg `pkg/imgpkg/lockconfig/images_lock.go`, carvel-dev/kbld `pkg/kbld/config/image_origin.go`.
+Sources: carvel-dev/imgpkg `pkg/imgpkg/lockconfig/images_lock.go` and carvel-dev/kbld
+`pkg/kbld/config/image_origin.go`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
 
 
 def render(lock: Lock) -> str:
-    entries = [
-        {"image": pinned.reference, "annotations": _annotations(pinned)} for pinned in images_of(lock)
-    ]
+    entries = [{"image": pinned.reference, "annotations": _annotations(pinned)} for pinned in images_of(lock)]
     head = ["---", header(lock), "apiVersion: imgpkg.carvel.dev/v1alpha1", "kind: ImagesLock"]
     return joined([*head, "images:" if entries else "images: []", *list_lines(entries)])
 

@@ -1,4 +1,4 @@
-"""Build artifacts as `skaffold build --file-output` writes them, for `skaffold deploy|render --build-artifacts`.
+"""Build artifacts as `skaffold build --file-output` writes them, for `skaffold deploy --build-artifacts`.
 
 Source: GoogleContainerTools/skaffold `cmd/skaffold/app/flags/build_output.go`. `imageName` must be what the
 artifact is called in skaffold.yaml: the image's full name, or with naming by service, the service's name.

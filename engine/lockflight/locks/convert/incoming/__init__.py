@@ -1,1 +1,1 @@
-"""Locks of other kinds: read (`kinds`), asked about (`questions`), judged (`judging`), made ours (`importing`)."""
+"""Locks of other kinds: read (`kinds`), asked about (`questions`), judged, and made ours (`importing`)."""

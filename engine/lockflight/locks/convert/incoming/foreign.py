@@ -1,10 +1,10 @@
-"""What a lock of another kind says, whichever kind it is: values as far as they are well-formed, and findings."""
+"""What a lock of another kind says, whichever kind it is: well-formed values, and findings."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from lockflight import names
@@ -44,12 +44,12 @@ class ForeignLock:
     images: tuple[tuple[str, ImageReference], ...] = ()
     project: str | None = None
     created: datetime | None = None
-    source: Source = Source()
+    source: Source = field(default_factory=Source)
     # What is wrong with the file as a whole.
     findings: tuple[Finding, ...] = ()
 
 
-def no_manifest(image: str) -> str | None:
+def no_manifest(_image: str) -> str | None:
     """The answer of `ServiceOf` where there is no manifest."""
     return None
 

@@ -1,7 +1,7 @@
 """Locks that list builds: the ImagesLock of imgpkg, and the build output of Skaffold.
 
-Neither knows services. A manifest that is at hand says whose an image is; without one, a service is called what
-the file calls it, or like the last part of its image's name. Neither must know commits either: where the file
+Neither knows services. A manifest that is at hand says whose an image is; without one, a service is called
+what the file calls it, or like the last part of its image's name. Neither must know commits: where the file
 says none, the image's revision label may, but only of an image that is surely a service's. What an ImagesLock
 names without a commit, and no manifest calls a service, is taken for a third party's image.
 """

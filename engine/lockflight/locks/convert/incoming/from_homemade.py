@@ -1,4 +1,4 @@
-"""The home-made generator's lock: its services as they are, and of its metadata what a lock has a field for."""
+"""The home-made generator's lock: its services, and of its metadata what a lock has a field for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KIND = "home-made"
 _JUDGED_LATER = "tag-not-of-commit"
 
 
-def read(document: Document, service_of: ServiceOf) -> ForeignLock:
+def read(document: Document, _service_of: ServiceOf) -> ForeignLock:
     lock = read_homemade(document)
     said = metadata.read(lock.metadata)
     return ForeignLock(
@@ -39,7 +39,8 @@ def _service(service: HomemadeService) -> ForeignService:
     findings = [finding for finding in service.findings if finding.code != _JUDGED_LATER]
     path = as_line(service.path)
     if service.path is not None and path is None:
-        findings.append(Finding("malformed-path", service.name, "the path is not one line of text", note=True))
+        message = "the path is left out: it is not one line of text"
+        findings.append(Finding("malformed-path", service.name, message, note=True))
     if not re.fullmatch(names.SERVICE, service.name):
         message = f"'{service.name[:80]}' is no service name: letters, digits, '_', '.', '-'"
         findings.append(Finding("malformed-name", service.name, message))

@@ -1,7 +1,7 @@
 """Many foreign locks at once: read all, ask each question once, judge each, and keep what was found.
 
-A lock is whole: it is made only of a file whose every service could be locked. What forbids it is kept as named
-findings in `<name>.findings.json` beside the place of the lock, so that nothing has to be found out twice.
+A lock is whole: it is made only of a file whose every service could be locked. What forbids it is kept as
+named findings in `<name>.findings.json` beside the place of the lock, so that nothing is found out twice.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What is put where a file does not say it. `project` counts more than the file's own when it was `named`."""
+    """What is put where a file does not say it. A project that a person `named` beats the file's own."""
 
     project: str | None
     named: bool
@@ -151,7 +151,7 @@ def _about_the_file(lock: ForeignLock, project: str | None, answers: Answers | N
         hint = "name it with --project NAME"
         yield Finding("no-project", _WHOLE, "neither the file nor a manifest says the project", hint=hint)
     if lock.created is None:
-        message = "the file does not say when it was made; the time of its newest image is taken, else today's"
+        message = "the file does not say when it was made; its newest image's time is taken, else today's"
         yield Finding("created-unknown", _WHOLE, message, note=True)
     if answers is None:
         message = "no registry was asked: digests are as the file has them, and platforms are not known"

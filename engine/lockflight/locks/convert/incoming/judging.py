@@ -145,7 +145,7 @@ class _Case:
             ]
 
     def _check_tag(self, image: ImageReference, label: str | None) -> None:
-        """Something must tie the image to its commit: its label, its tag, or at least the lock's own digest."""
+        """Something must tie the image to its commit: its label, its tag, or at least the file's digest."""
         commit = self._service.commit
         if commit is None or image.tag is None:
             return

@@ -69,7 +69,7 @@ def _kind_of(data: Any, wanted: str) -> str | None:
 
 
 def _unknown(data: Any, called: str, kind: str) -> InputError:
-    return InputError(_why(data, kind), place=Place(called), hint=_hint(data, kind), code="unknown-format")
+    return InputError(_why(data, kind), place=Place(called), hint=_hint(data), code="unknown-format")
 
 
 def _why(data: Any, kind: str) -> str:
@@ -82,7 +82,7 @@ def _why(data: Any, kind: str) -> str:
     return f"is not {wanted} but a record ({record})" if record else f"is not {wanted}"
 
 
-def _hint(data: Any, kind: str) -> str | None:
+def _hint(data: Any) -> str | None:
     if _is_ours(data):
         return "'lockflight verify' proves it; there is nothing to import"
     if _record_format(data):
@@ -101,5 +101,3 @@ def _record_format(data: Any) -> str | None:
     known = next((known for known in formats.FORMATS if known.recognises(data)), None)
     of_a_lock = {KINDS[name].recognises for name in KINDS}
     return known.name if known is not None and known.recognises not in of_a_lock else None
-
-

@@ -1,4 +1,4 @@
-"""What the registries are asked for an import: every distinct tag and image once, however many locks name it."""
+"""What the registries are asked for an import: every tag and image once, however many locks name it."""
 
 from __future__ import annotations
 

@@ -109,9 +109,11 @@ def _refuse_clashes(files: Sequence[SourceFile], found: Sequence[Output]) -> Non
         other = owners.setdefault(target, file)
         if other is not file:
             message = f"would be written to {output.called}, and so would {other.called}"
-            problems.append(Problem(message, Place(file.called), "import them one by one with -o", "name-clash"))
+            hint = "import them one by one with -o"
+            problems.append(Problem(message, Place(file.called), hint, "name-clash"))
         if target in read or output.findings.resolve() in read:
             message = f"would be written to {output.called}, over a file that is to be read"
-            problems.append(Problem(message, Place(file.called), "name another --output-dir or -o", "name-clash"))
+            hint = "name another --output-dir or -o"
+            problems.append(Problem(message, Place(file.called), hint, "name-clash"))
     if problems:
         raise InputError(problems)

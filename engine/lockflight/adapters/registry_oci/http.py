@@ -1,0 +1,205 @@
+"""One HTTP exchange over pooled connections: bounded, on time, and failing only with `ExchangeFailed`."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import responses
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+from urllib3.exceptions import TimeoutError as PoolTimeout
+
+from lockflight import __version__
+from lockflight.adapters.registry_oci.addresses import Address
+from lockflight.adapters.registry_oci.deadline import Deadline
+from lockflight.logs import log
+
+USER_AGENT = f"lockflight/{__version__}"
+# What is read of an answer that is no success; it is only looked at for its error code.
+_LARGEST_REFUSAL = 64 * 1024
+_PIECE = 64 * 1024
+
+
+class ExchangeFailed(Exception):
+    """No whole answer came. `lasting` means that asking again would not help."""
+
+    def __init__(self, why: str, *, hint: str | None = None, lasting: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        self.hint = hint
+        self.lasting = lasting
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; header names are looked up in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    # Where it came from, which after redirects is another place than was asked.
+    address: Address
+    # Whether it comes from the place that was asked, and not from another host that it pointed to.
+    is_own: bool = True
+
+    @property
+    def status_line(self) -> str:
+        return f"{self.status} {responses.get(self.status, '')}".strip()
+
+
+class Transport:
+    """Connections to every host, kept open and shared by all threads."""
+
+    def __init__(self, *, connections: int, connect_seconds: float, read_seconds: float) -> None:
+        self._connections = connections
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
+        self._pools: dict[tuple[str, str, int], urllib3.HTTPConnectionPool] = {}
+        self._guard = threading.Lock()
+        self._context: ssl.SSLContext | None = None
+
+    def exchange(
+        self,
+        method: str,
+        address: Address,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        deadline: Deadline,
+        largest: int = _LARGEST_REFUSAL,
+    ) -> Answer:
+        """Send one request and read its answer, at most `largest` bytes of it. Follows nothing."""
+        try:
+            answer = self._exchange(method, address, headers, body, deadline, largest)
+        except (HTTPError, OSError, ValueError) as error:
+            raise _translated(error, address) from error
+        log.event("registry-request", method=method, url=str(address), status=answer.status)
+        return answer
+
+    def close(self) -> None:
+        with self._guard:
+            pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            pool.close()
+
+    def _exchange(
+        self,
+        method: str,
+        address: Address,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        deadline: Deadline,
+        largest: int,
+    ) -> Answer:
+        remaining = deadline.remaining()
+        response = self._pool(address).urlopen(
+            method,
+            address.target,
+            body=body,
+            headers=headers,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+            timeout=urllib3.Timeout(
+                connect=min(self._connect_seconds, remaining), read=min(self._read_seconds, remaining)
+            ),
+        )
+        try:
+            # A refusal is cut where it gets long; a success that is too long is refused as a whole.
+            is_refusal = response.status >= 300
+            limit = min(largest, _LARGEST_REFUSAL) if is_refusal else largest
+            found = b"" if method == "HEAD" else _read(response, limit, deadline, is_refusal)
+            if method == "HEAD":
+                response.drain_conn()
+        except BaseException:
+            response.close()
+            raise
+        finally:
+            response.release_conn()
+        # `headers` of urllib3 ignore case already; a plain name for what is used of them.
+        return Answer(response.status, response.headers, found, address)
+
+    def _pool(self, address: Address) -> urllib3.HTTPConnectionPool:
+        pool = self._pools.get(address.origin)
+        if pool is None:
+            with self._guard:
+                pool = self._pools.get(address.origin) or self._new_pool(address)
+                self._pools[address.origin] = pool
+        return pool
+
+    def _new_pool(self, address: Address) -> urllib3.HTTPConnectionPool:
+        if address.scheme == "http":
+            return urllib3.HTTPConnectionPool(address.host, address.port, maxsize=self._connections)
+        if self._context is None:
+            # One for all connections: reading the machine's certificates takes longer than many requests.
+            self._context = ssl.create_default_context()
+        return urllib3.HTTPSConnectionPool(
+            address.host, address.port, maxsize=self._connections, ssl_context=self._context
+        )
+
+
+def _read(response: urllib3.BaseHTTPResponse, limit: int, deadline: Deadline, may_be_cut: bool) -> bytes:
+    """The body, read piece by piece so that neither its size nor its slowness can exceed what is allowed."""
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdigit() and int(announced) > limit and not may_be_cut:
+        raise ExchangeFailed(_too_large(limit), lasting=True)
+    pieces: list[bytes] = []
+    size = 0
+    while piece := response.read1(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            response.close()
+            if may_be_cut:
+                break
+            raise ExchangeFailed(_too_large(limit), lasting=True)
+        deadline.check()
+    return b"".join(pieces)
+
+
+def _too_large(limit: int) -> str:
+    return f"the answer is larger than {limit / 2**20:.0f} MiB, which nothing that lockflight reads is"
+
+
+def _translated(error: Exception, address: Address) -> ExchangeFailed:
+    """What happened, in words; the texts of the libraries are for programmers."""
+    where = address.netloc
+    if isinstance(error, SSLError | ssl.SSLError):
+        return _tls_failure(error, where)
+    for kinds, why in _WORDS:
+        if isinstance(error, kinds):
+            return ExchangeFailed(why.format(where=where))
+    if isinstance(error, ValueError) and not isinstance(error, OSError):
+        return ExchangeFailed(f"{where} cannot be asked: the address is not valid", lasting=True)
+    return ExchangeFailed(f"the connection to {where} was cut or is disturbed")
+
+
+_WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    ((NameResolutionError, socket.gaierror), "the name {where} is not known here"),
+    ((ConnectTimeoutError,), "{where} cannot be reached: no connection in time"),
+    ((NewConnectionError, ConnectionRefusedError), "{where} cannot be reached: connection refused"),
+    ((ReadTimeoutError, PoolTimeout, TimeoutError), "{where} did not answer in time"),
+)
+
+
+def _tls_failure(error: Exception, where: str) -> ExchangeFailed:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, ssl.CertificateError):
+        return ExchangeFailed(
+            f"the certificate of {where} is not trusted",
+            hint="name the file with your authority's certificate in SSL_CERT_FILE",
+            lasting=True,
+        )
+    return ExchangeFailed(f"no encrypted connection to {where} could be made")

@@ -1,0 +1,1 @@
+"""The benchmark that `make bench` runs: lockflight beside its peers, in ratios."""
