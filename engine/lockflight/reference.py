@@ -24,8 +24,9 @@ def commands() -> str:
     lines = [
         "# Commands",
         "",
-        "Options for every command may stand before or after its name: `-C DIR` (run as if started in DIR), `--json` "
-        "(one JSON document on stdout), `-v`, `-q`, `--log FILE` (what happens, as JSON lines with a run id).",
+        "Options for every command may stand before or after its name: `-C DIR` (run as if started in DIR), "
+        "`--json` (one JSON document on stdout), `-v`, `-q`, `--log FILE` (what happens, as JSON lines with a "
+        "run id).",
         "",
         "Results go to stdout, everything else to stderr. [Exit codes](exit-codes.md) are the same for all.",
     ]
@@ -52,7 +53,8 @@ def manifest() -> str:
     return _model_page(
         "manifest.schema.json",
         "The manifest: lockflight.yaml",
-        "The only file that a user must write; `lockflight init` writes a first one. Unknown keys are refused.",
+        "The only file that a user must write; `lockflight init` writes a first one. Unknown keys are "
+        "refused.",
     )
 
 
@@ -61,9 +63,9 @@ def lock() -> str:
     return _model_page(
         "lock.schema.json",
         "The lock",
-        "YAML in one canonical form. `id` is the sha256 of the RFC 8785 form of what is deployed: `version`, `project`, "
-        "`config`, of each service `commit`, `image`, `digest`, `platforms` and `api.digest`, and of each third-party "
-        "image `image` and `digest`; absent fields are left out. Everything else informs.",
+        "YAML in one canonical form. `id` is the sha256 of the RFC 8785 form of what is deployed: `version`, "
+        "`project`, `config`, of each service `commit`, `image`, `digest`, `platforms` and `api.digest`, and of "
+        "each third-party image `image` and `digest`; absent fields are left out. Everything else informs.",
     )
 
 
@@ -72,8 +74,8 @@ def record() -> str:
     return _model_page(
         "record.schema.json",
         "Records",
-        "What `lockflight record` writes, as JSON; `lockflight lock` reads it from files or from the registry, where it "
-        "lies beside the image it speaks of. See [formats](formats.md) for the other formats that are read.",
+        "What `lockflight record` writes, as JSON; `lockflight lock` reads it from files or from the registry, "
+        "where it lies beside the image it speaks of. See [formats](formats.md) for the others that are read.",
     )
 
 
@@ -108,8 +110,9 @@ def exit_codes() -> str:
         f"| {errors.EXIT_BUG} | A bug in lockflight; the message names a log that can be sent. |",
         f"| {errors.EXIT_INTERRUPTED} | Interrupted, with nothing left half-written. |",
         "",
-        "A lock whose id does not match its content is 2; a registry that disagrees with a lock is 1; findings of `lock` "
-        "are 1, and with findings the outside world's failures are reported as well but do not change the code.",
+        "A lock whose id does not match its content is 2; a registry that disagrees with a lock is 1; findings "
+        "of `lock` are 1, and with findings the outside world's failures are reported as well but do not change "
+        "the code.",
     ]
     return _page(lines)
 
@@ -140,7 +143,8 @@ def _table(definition: dict[str, Any]) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for key, field in definition.get("properties", {}).items():
         default = "required" if key in required else _default(field)
-        yield f"| `{key}` | {_cell(field.get('description', ''))} | {_cell(_kind(field))} | {_cell(default)} |"
+        cells = (field.get("description", ""), _kind(field), default)
+        yield f"| `{key}` | {' | '.join(map(_cell, cells))} |"
 
 
 def _default(field: dict[str, Any]) -> str:
@@ -160,9 +164,8 @@ def _kind(field: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return f"list of {_kind(field.get('items', {}))}"
     if field.get("type") == "object":
-        inner = field.get("additionalProperties") or next(
-            iter(field.get("patternProperties", {}).values()), {}
-        )
+        patterns: dict[str, Any] = field.get("patternProperties", {})
+        inner: Any = field.get("additionalProperties") or next(iter(patterns.values()), {})
         return f"mapping of {_kind(inner)}" if isinstance(inner, dict) and inner else "mapping"
     return {"string": "text", "integer": "number", "boolean": "true or false"}.get(str(field.get("type")), "")
 

@@ -197,6 +197,16 @@ def test_a_file_is_read_from_a_commit_and_not_from_the_disk(shop: Path) -> None:
     assert GitCli(shop).file_at("services/cart", commit, "none") is None
 
 
+def test_a_changed_file_is_a_change_and_an_untracked_one_is_none(tmp_path: Path) -> None:
+    folder = new_repository(tmp_path / "r")
+    commit_file(folder, "orders/a", "1")
+    (folder / "orders" / "build.json").write_text("{}")
+    assert GitCli(folder).is_clean("orders")
+    (folder / "orders" / "a").write_text("2")
+    assert not GitCli(folder).is_clean("orders")
+    assert GitCli(folder).is_clean("elsewhere")
+
+
 def test_ignored_files_are_told_apart_from_tracked_ones(tmp_path: Path) -> None:
     folder = new_repository(tmp_path / "r")
     commit_file(folder, ".gitignore", "*.env\ndata/\n")

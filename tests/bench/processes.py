@@ -56,7 +56,9 @@ def run(
         output.seek(0)
         said = output.read()
     if done.returncode:
-        raise Broken(f"{' '.join(command)[:300]} ended with {done.returncode}:\n{said[-1500:]}{done.stderr[-1500:]}")
+        raise Broken(
+            f"{' '.join(command)[:300]} ended with {done.returncode}:\n{said[-1500:]}{done.stderr[-1500:]}"
+        )
     return Finished(seconds, said)
 
 

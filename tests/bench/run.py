@@ -25,9 +25,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="50 images and few rounds")
     parser.add_argument("--only", nargs="+", choices=("images", "start", "memory"), help="these parts alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single time into this file")
-    parser.add_argument(
-        "--write-docs", action="store_true", help="put the table into docs/performance.md"
-    )
+    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/performance.md")
     return parser.parse_args()
 
 

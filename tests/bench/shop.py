@@ -91,7 +91,9 @@ def _manifest(shop: Shop) -> str:
 def _stack(shop: Shop) -> str:
     own = {service.name: f"{shop.host}/{service.path}:${{TAG:-latest}}" for service in shop.services}
     others = {name: f"{shop.host}/library/{name}:{tag}" for name, tag in THIRD_PARTY.items()}
-    return "services:\n" + "".join(f"  {name}:\n    image: {image}\n" for name, image in (own | others).items())
+    return "services:\n" + "".join(
+        f"  {name}:\n    image: {image}\n" for name, image in (own | others).items()
+    )
 
 
 def _gitmodules(shop: Shop) -> str:

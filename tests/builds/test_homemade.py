@@ -156,6 +156,11 @@ def test_a_lock_without_metadata_is_still_one() -> None:
     assert readings_in(SAMPLE[SAMPLE.index("services:") :], "lock.yaml") is not None
 
 
+@pytest.mark.parametrize("services", ["{}", "{cart: 5, web: null}"])
+def test_a_lock_in_which_no_service_says_anything_is_still_one(services: str) -> None:
+    assert readings_in(f"metadata: {{}}\nservices: {services}", "lock.yaml") is not None
+
+
 def test_a_compose_file_and_a_lock_of_ours_are_none() -> None:
     assert readings_in("services: {cart: {image: 'ghcr.io/acme/cart'}}", "compose.yaml") is None
     assert readings_in("version: 1\nid: abc\nservices: {cart: {commit: abc}}", "current.yaml") is None

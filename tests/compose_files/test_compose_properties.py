@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lockflight.compose_files.project import load_project
+from lockflight.compose_files.project import ComposeProject, load_project
 from lockflight.errors import InputError
 from tests.compose_files.compose_cli import compose
 
@@ -140,7 +140,7 @@ def test_env_files_are_read_as_compose_reads_them(text: str) -> None:
 
 WHOLE: dict[str, Any] = {
     "name": "shop",
-    "include": [{"path": ["a.yaml"], "project_directory": "sub", "env_file": ["a.env"]}],
+    "include": [{"path": ["b.yaml"], "project_directory": "sub", "env_file": ["a.env"]}],
     "services": {
         "base": {"image": "base", "build": {"context": "."}, "environment": {"A": "1"}},
         "web": {
@@ -163,9 +163,7 @@ WHOLE: dict[str, Any] = {
     "configs": {"one": {"file": "./one"}},
     "secrets": {"two": {"file": "./two"}},
 }
-anything = st.sampled_from(
-    [None, True, 5, 1.5, "", "text", "$", [], ["x"], [None], [[]], {}, {"x": None}, {"x": []}]
-)
+VALUES: list[Any] = [None, True, 5, 1.5, "", "text", "$", [], ["x"], [None], [[]], {}, {"x": None}, {"x": []}]
 
 
 def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -181,22 +179,29 @@ def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return copy
 
 
-@given(st.sampled_from(paths_of(WHOLE)), anything, st.booleans())
+def read(texts: list[Any]) -> ComposeProject:
+    """The project that these compose files make, with the files that `WHOLE` names beside them."""
+    with TemporaryDirectory() as folder:
+        directory = Path(folder)
+        (directory / "a.yaml").write_text("services: {base: {image: a, volumes: ['./x:/x']}}")
+        (directory / "b.yaml").write_text("services: {db: {image: db}}")
+        (directory / "a.env").write_text("")
+        files = [directory / f"{number}.yaml" for number in range(len(texts))]
+        for file, text in zip(files, texts, strict=True):
+            file.write_text(json.dumps(text))
+        return load_project(files, environment={})
+
+
+def test_the_whole_project_is_read() -> None:
+    assert set(read([WHOLE, WHOLE]).services) == {"base", "web", "child", "db"}
+
+
+@given(st.sampled_from(paths_of(WHOLE)), st.sampled_from(VALUES), st.booleans())
 @settings(max_examples=400, deadline=None)
 def test_whatever_stands_anywhere_is_read_or_refused_with_its_place(
     path: tuple[Any, ...], new: Any, merged: bool
 ) -> None:
-    with TemporaryDirectory() as folder:
-        directory = Path(folder)
-        (directory / "a.yaml").write_text(
-            "services: {base: {image: a, volumes: ['./x:/x']}, db: {image: db}}"
-        )
-        (directory / "a.env").write_text("")
-        texts = [changed(WHOLE, path, new), *([WHOLE] if merged else [])]
-        files = [directory / f"{number}.yaml" for number in range(len(texts))]
-        for file, text in zip(files, texts, strict=True):
-            file.write_text(json.dumps(text))
-        try:
-            load_project(files, environment={})
-        except InputError as error:
-            assert error.problems[0].place.file, str(error)  # noqa: PT017 -- to be read is fine as well
+    try:
+        read([changed(WHOLE, path, new), *([WHOLE] if merged else [])])
+    except InputError as error:
+        assert error.problems[0].place.file, str(error)

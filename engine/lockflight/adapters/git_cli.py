@@ -88,7 +88,7 @@ class GitCli:
         return None if not commit or commit in self._shallow_ends() else commit
 
     def is_clean(self, path: str) -> bool:
-        return not self._checked("status", "--porcelain", "--", path).output
+        return not self._checked("status", "--porcelain", "--untracked-files=no", "--", path).output
 
     def remote_commit(self, url: str, ref: str) -> str | None:
         if names.is_commit(ref):

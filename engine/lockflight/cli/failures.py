@@ -83,8 +83,11 @@ def _in_colour() -> bool:
 
 
 def _shown(text: str) -> str:
-    """Without secrets, and without escape sequences that somebody put into a name."""
-    kept = without_secrets(text, os.environ)
+    """Without secrets, and without what a name could do to a terminal or to GitHub's runner.
+
+    A line of its own that starts with '::' would be a command to the runner, white space before it or not.
+    """
+    kept = without_secrets(text, os.environ).replace("\n", "\n  | ")
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in kept)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lockflight.compose_files.tree import Override, Reset, Section, place_of
@@ -10,23 +11,47 @@ from lockflight.errors import InputError, Place
 from lockflight.yaml_source import dotted
 
 Path = tuple[str, ...]
-Rule = Callable[[Any, Any, Path], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Where in the model a merge is, and the nearest place in a file that the later value is known by."""
+
+    path: Path
+    place: Place
+
+    def below(self, key: str, value: Any) -> At:
+        return At((*self.path, key), place_of(value, self.place))
+
+    def refusal(self, message: str) -> InputError:
+        return InputError(
+            message,
+            place=replace(self.place, path=dotted(self.path)),
+            hint="write !override before the value to replace the earlier one",
+        )
+
+
+Rule = Callable[[Any, Any, At], Any]
 
 
 def merged(base: Any, over: Any, path: Path = ()) -> Any:
     """A settled `base` changed by `over`. Tags stay in the result until `settled` takes them away, because
     an override inside a service that extends another also overrides what earlier files say."""
+    return _merged(base, over, At(path, place_of(over)))
+
+
+def _merged(base: Any, over: Any, at: At) -> Any:
     if isinstance(over, Override | Reset):
         return over
-    rule = _rule(path)
+    rule = _rule(at.path)
     if rule is not None:
-        return rule(base, over, path)
+        return rule(base, over, at)
     if over is None:
         return base
     if isinstance(base, Section):
-        return _merged_sections(base, _same_kind(over, Section, path, base), path)
+        return _merged_sections(base, _same_kind(over, Section, at), at)
     if isinstance(base, list):
-        return [*base, *_same_kind(over, list, path, base)]
+        return [*base, *_same_kind(over, list, at)]
     return over
 
 
@@ -42,37 +67,25 @@ def settled(value: Any) -> Any:
     return value
 
 
-def _same_kind(over: Any, kind: type, path: Path, base: Any) -> Any:
+def _same_kind(over: Any, kind: type, at: At) -> Any:
     if isinstance(over, kind):
         return over
     expected = "a mapping" if kind is Section else "a list"
-    raise InputError(
-        f"cannot be merged: {expected} is expected, as in the earlier definition",
-        place=_placed(path, over, base),
-        hint="write !override before the value to replace the earlier one",
-    )
+    raise at.refusal(f"cannot be merged: {expected} is expected, as in the earlier definition")
 
 
-def _placed(path: Path, *candidates: Any) -> Place:
-    for candidate in candidates:
-        place = place_of(candidate)
-        if place.file:
-            return place
-    return Place(None, None, dotted(path))
-
-
-def _merged_sections(base: Section, over: Section, path: Path) -> Section:
+def _merged_sections(base: Section, over: Section, at: At) -> Section:
     found = Section(base, base.place if base.place.file else over.place)
     for key, value in over.items():
-        found[key] = merged(base[key], value, (*path, key)) if key in base else value
+        found[key] = _merged(base[key], value, at.below(key, value)) if key in base else value
     return found
 
 
-def _replaced(_base: Any, over: Any, _path: Path) -> Any:
+def _replaced(_base: Any, over: Any, _at: At) -> Any:
     return over
 
 
-def _sequences(base: Any, over: Any, _path: Path) -> list[Any]:
+def _sequences(base: Any, over: Any, _at: At) -> list[Any]:
     return [*_sequence(base), *_sequence(over)]
 
 
@@ -85,11 +98,11 @@ def _sequence(value: Any) -> list[Any]:
     return [] if value is None else [value]
 
 
-def _mappings(base: Any, over: Any, path: Path) -> Section:
-    return _merged_sections(_mapping(base, path), _mapping(over, path), path)
+def _mappings(base: Any, over: Any, at: At) -> Section:
+    return _merged_sections(_mapping(base, at), _mapping(over, at), at)
 
 
-def _mapping(value: Any, path: Path) -> Section:
+def _mapping(value: Any, at: At) -> Section:
     """A mapping, whether it was written as one or as a list of names."""
     if isinstance(value, Section):
         return value
@@ -97,24 +110,24 @@ def _mapping(value: Any, path: Path) -> Section:
         return Section()
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return Section((item, None) for item in value)
-    raise InputError("must be a mapping or a list of names", place=_placed(path, value))
+    raise at.refusal("cannot be merged: a mapping or a list of names is expected")
 
 
-def _builds(base: Any, over: Any, path: Path) -> Section:
-    return _mappings(_build(base), _build(over), path)
+def _builds(base: Any, over: Any, at: At) -> Section:
+    return _mappings(_build(base), _build(over), at)
 
 
 def _build(value: Any) -> Any:
     return Section({"context": value}) if isinstance(value, str) else value
 
 
-def _loggings(base: Any, over: Any, path: Path) -> Any:
+def _loggings(base: Any, over: Any, at: At) -> Any:
     """Options of a logging driver mean nothing to another one."""
     if isinstance(base, Section) and isinstance(over, Section):
         drivers = base.get("driver"), over.get("driver")
         if None not in drivers and drivers[0] != drivers[1]:
             return over
-    return _mappings(base, over, path)
+    return _mappings(base, over, at)
 
 
 _SERVICE = ("services", "*")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from lockflight.compose_files.tree import (
-    NOWHERE,
     Override,
     Reset,
     Section,
@@ -45,21 +44,24 @@ class Base:
 
 def with_absolute_paths(model: Section, base: Base) -> Section:
     """The model with every path that matters here absolute, and every mount in its long form."""
-    found = Section(model, model.place)
+    resolver = _Resolver(base)
     resolvers = {
-        "services": _Services(base).service,
-        "configs": _Services(base).file_object,
-        "secrets": _Services(base).file_object,
-        "volumes": _Services(base).named_volume,
+        "services": resolver.service,
+        "configs": resolver.file_object,
+        "secrets": resolver.file_object,
+        "volumes": resolver.named_volume,
     }
+    found = Section(model, model.place)
     for key, resolve in resolvers.items():
         if isinstance(entries := found.get(key), Section):
-            pairs = ((name, _through_tags(item, resolve, f"{key}.{name}")) for name, item in entries.items())
-            found[key] = Section(pairs, entries.place)
+            made = Section((), entries.place)
+            for name, item in entries.items():
+                made[name] = _through_tags(item, resolve, f"{key}.{name}", entries.place)
+            found[key] = made
     return found
 
 
-def _through_tags(value: Any, resolve: Resolve, what: str, otherwise: Place = NOWHERE) -> Any:
+def _through_tags(value: Any, resolve: Resolve, what: str, otherwise: Place) -> Any:
     if isinstance(value, Override):
         return Override(_through_tags(value.value, resolve, what, otherwise))
     if isinstance(value, Reset):
@@ -68,7 +70,7 @@ def _through_tags(value: Any, resolve: Resolve, what: str, otherwise: Place = NO
 
 
 @dataclass(frozen=True, slots=True)
-class _Services:
+class _Resolver:
     base: Base
 
     def service(self, value: Any, what: str, _otherwise: Place) -> Any:

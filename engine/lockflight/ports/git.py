@@ -76,7 +76,7 @@ class Git(Protocol):
         ...
 
     def is_clean(self, path: str) -> bool:
-        """Whether a path has no uncommitted change."""
+        """Whether a path has no uncommitted change; files that git does not track are none."""
         ...
 
     def remote_commit(self, url: str, ref: str) -> str | None:

@@ -33,9 +33,7 @@ def installed(program: str, environment: Mapping[str, str]) -> bool:
     return shutil.which(program, path=environment.get("PATH")) is not None
 
 
-def ask(
-    arguments: Sequence[str], environment: Mapping[str, str], *, seconds: float = _SECONDS
-) -> Answer:
+def ask(arguments: Sequence[str], environment: Mapping[str, str], *, seconds: float = _SECONDS) -> Answer:
     """Run a program that only reads; whatever goes wrong is an answer, never an exception."""
     program = shutil.which(arguments[0], path=environment.get("PATH"))
     if program is None:
@@ -53,5 +51,7 @@ def ask(
     except (OSError, ValueError) as error:
         return Answer(None, complaint=f"{arguments[0]} cannot be run: {error}")
     return Answer(
-        done.returncode, done.stdout.decode(errors="replace").strip(), done.stderr.decode(errors="replace").strip()
+        done.returncode,
+        done.stdout.decode(errors="replace").strip(),
+        done.stderr.decode(errors="replace").strip(),
     )

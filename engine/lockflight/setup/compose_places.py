@@ -15,9 +15,11 @@ _NAMED = re.compile(r"(?:docker-)?compose[._-](?P<variant>.+)\.ya?ml")
 _ANY = re.compile(r"(?P<stem>.+)\.ya?ml")
 # Files of these names change or complete a stack for one purpose; they are no part of it for everybody.
 _VARIANTS = frozenset(
-    "override overrides local dev develop development debug test tests testing ci e2e stage staging prod "
-    "production build release swarm monitoring tools".split()
-)
+    {
+        "override", "overrides", "local", "dev", "develop", "development", "debug", "test", "tests", "testing",
+        "ci", "e2e", "stage", "staging", "prod", "production", "build", "release", "swarm", "monitoring", "tools",
+    }
+)  # fmt: skip
 # Which variant to start from where there is nothing but variants.
 _PREFERRED = ("prod", "production", "release", "stage", "staging")
 _MOST = 40

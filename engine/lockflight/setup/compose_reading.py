@@ -95,8 +95,6 @@ def _read_file(reading: Reading, file: str, base: str, depth: int) -> None:
         _merge(reading, document, name, _plain(section), base)
 
 
-
-
 def _includes(data: Mapping[str, Any], base: str) -> Iterator[tuple[str, str]]:
     """The files that `include` names, each with the folder that its own paths start from."""
     entries = data.get("include")

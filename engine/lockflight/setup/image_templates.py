@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,7 +35,9 @@ class Naming:
 
     def image_of(self, service: str, image: ImageText) -> str | None:
         """A service's own image name, where the template does not make it."""
-        prefix = self.prefix if image.unknown and image.prefix == PLACEHOLDER else _prefix(image, self.registry)
+        prefix = (
+            self.prefix if image.unknown and image.prefix == PLACEHOLDER else _prefix(image, self.registry)
+        )
         name = f"{prefix}/{image.last}"
         return None if names.expand(self.image, service=service, sha="") == name else name
 
@@ -51,7 +54,8 @@ def naming_of(
     prefixes = [_prefix(image, registry) for _, image in known]
     sure = [prefix for prefix in prefixes if PLACEHOLDER not in prefix]
     prefix = most_common(sure) or most_common(prefixes) or registry or PLACEHOLDER
-    last = most_common(_pattern(service, image.last) for service, image in known if service in image.last)
+    patterns = (_pattern(service, image.last) for service, image in known)
+    last = most_common(pattern for pattern in patterns if pattern is not None)
     naming = Naming(prefix, last or "{service}", registry=registry)
     return _with_tag(naming, [image for _, image in known], tag)
 
@@ -80,6 +84,7 @@ def _prefix(image: ImageText, registry: str | None) -> str:
     return image.prefix.replace(PLACEHOLDER, registry) if image.unknown else registry
 
 
-def _pattern(service: str, last: str) -> str:
-    """`shop-{service}` for `shop-cart` of the service `cart`."""
-    return last.replace(service, "{service}", 1)
+def _pattern(service: str, last: str) -> str | None:
+    """`shop-{service}` for `shop-cart` of the service `cart`; None where the name is not a word of it."""
+    parts = re.fullmatch(rf"((?:.*[._-])?){re.escape(service)}((?:[._-].*)?)", last)
+    return f"{parts[1]}{{service}}{parts[2]}" if parts else None

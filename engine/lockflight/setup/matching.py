@@ -68,7 +68,9 @@ def folder_of(use: ComposeUse) -> str:
 def _submodule_around(use: ComposeUse, submodules: Iterable[FoundSubmodule]) -> str | None:
     """The submodule that the build folder, or else the Dockerfile, lies in."""
     for place in (use.context, use.dockerfile):
-        around = [m.path for m in submodules if place is not None and PurePosixPath(place).is_relative_to(m.path)]
+        around = [
+            m.path for m in submodules if place is not None and PurePosixPath(place).is_relative_to(m.path)
+        ]
         if around:
             return max(around, key=len)
     return None

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from lockflight.errors import Place, Problem
 from lockflight.setup.compose_places import ComposeFiles
-from lockflight.setup.image_texts import read_image
 from lockflight.setup.image_templates import Naming, naming_of
+from lockflight.setup.image_texts import read_image
 from lockflight.setup.matching import Matched, Use, match
 from lockflight.setup.naming import (
     Unique,
@@ -75,13 +75,17 @@ class Proposal:
     naming: Naming
     services: tuple[ProposedService, ...]
     exclude: tuple[tuple[str, str], ...] = ()
-    compose: ComposeFiles = ComposeFiles()
+    compose: ComposeFiles = field(default_factory=ComposeFiles)
     third_party: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     todos: tuple[ToDo, ...] = ()
     warnings: tuple[Problem, ...] = ()
     has_schemas: bool = False
     is_example: bool = False
+
+    @property
+    def has_images(self) -> bool:
+        return any(service.image is not False for service in self.services)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +106,12 @@ def propose(survey: Survey, answers: Answers | None = None) -> Proposal:
     uses = [Use(use, read_image(use.image, survey.variables) if use.image else None) for use in survey.uses]
     matched = match([use for use in uses if is_service_name(use.name)], modules, project)
     drafts = _drafts(matched, modules, survey, project)
-    naming = naming_of([(draft.name, use.image) for draft in drafts for use in draft.uses], answers.registry, answers.tag)
+    naming = naming_of(
+        [(draft.name, use.image) for draft in drafts for use in draft.uses], answers.registry, answers.tag
+    )
     made = [_service(draft, naming, answers) for draft in drafts]
     services = tuple(service for service, _ in made)
-    todos = [*_general_todos(naming), *(todo for _, several in made for todo in several)]
+    todos = [*_general_todos(naming, services), *(todo for _, several in made for todo in several)]
     return Proposal(
         project=project,
         naming=naming,
@@ -240,7 +246,9 @@ def _with_image(
         return service, []
     written = one_line(hidden)
     comment = f"TODO: {written} does not tell the image's name without its variables"
-    todo = ToDo(Asks.IMAGE_NAME, f"services.{service.name}: is its image named otherwise? {written}", service.name)
+    todo = ToDo(
+        Asks.IMAGE_NAME, f"services.{service.name}: is its image named otherwise? {written}", service.name
+    )
     return replace(service, comments=(comment,)), [todo]
 
 
@@ -257,11 +265,15 @@ def _with_suggestions(service: ProposedService, module: FoundSubmodule | None) -
     return replace(service, comments=tuple(comments), suggestions=tuple(suggestions))
 
 
-def _general_todos(naming: Naming) -> Iterator[ToDo]:
+def _general_todos(naming: Naming, services: Sequence[ProposedService]) -> Iterator[ToDo]:
+    if all(service.image is False for service in services):
+        return
     if naming.is_placeholder:
         yield ToDo(Asks.REGISTRY, f"image: where the images are, instead of {naming.prefix}")
     if naming.tag_is_unknown:
-        yield ToDo(Asks.TAG, f"tag: how tags are made of the commit; the compose files say {naming.tag_written}")
+        yield ToDo(
+            Asks.TAG, f"tag: how tags are made of the commit; the compose files say {naming.tag_written}"
+        )
     elif naming.tag_is_guess:
         yield ToDo(
             Asks.TAG,

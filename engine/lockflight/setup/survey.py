@@ -49,8 +49,9 @@ class Survey:
     folder: str
     in_git: bool = True
     repository: str | None = None
+    branch: str | None = None
     submodules: tuple[FoundSubmodule, ...] = ()
-    compose: ComposeFiles = ComposeFiles()
+    compose: ComposeFiles = field(default_factory=ComposeFiles)
     compose_project: str | None = None
     uses: tuple[ComposeUse, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -71,6 +72,7 @@ def survey(folder: Path, git: Git, environment: Mapping[str, str]) -> Survey:
         folder=folder.name,
         in_git=head is not None,
         repository=head.repository if head else None,
+        branch=head.ref if head else None,
         submodules=modules,
         compose=files,
         compose_project=reading.project,

@@ -75,7 +75,11 @@ class FakeGit:
         return tip is not None and position is not None and position <= tip
 
     def commits_between(
-        self, path: str | None, old: str, new: str, below: str | None = None
+        self,
+        path: str | None,
+        old: str,
+        new: str,
+        below: str | None = None,  # noqa: ARG002 - every commit of a history touches all that it is about
     ) -> tuple[CommitLine, ...] | None:
         history = self.checkouts.get(path or "")
         if history is None:

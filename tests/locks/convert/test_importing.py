@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lockflight.locks.file import render
 from lockflight.ports.registry import RegistryUnavailable
@@ -294,7 +296,38 @@ def test_a_name_that_compose_could_not_have_is_refused(
 def test_services_that_are_no_mappings_are_findings_and_no_crash(
     tmp_path: Path, registry: FakeRegistry
 ) -> None:
-    imported = import_one(tmp_path, document({"cart": 5, "orders": None, "pay": ["x"]}), registry)
+    services = {"cart": entry("cart"), "orders": 5, "pay": None, "shop": ["x"]}
 
-    assert {code for _, code in codes(imported)} == {"no-commit"}
+    imported = import_one(tmp_path, document(services), registry)
+
+    assert codes(imported) == [("orders", "no-commit"), ("pay", "no-commit"), ("shop", "no-commit")]
     assert imported.lock is None
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from([commit("cart"), digest("cart")]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=4,
+)
+images = values | st.fixed_dictionaries({}, optional={"repository": values, "tag": values, "digest": values})
+services = values | st.fixed_dictionaries(
+    {}, optional={"git_sha": values, "submodule_path": values, "image": images}
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    first=st.fixed_dictionaries({"git_sha": values, "image": images}),
+    others=st.dictionaries(st.text(), services, max_size=3),
+    metadata=st.dictionaries(st.sampled_from(["repository", "ref", "project", "created"]), values),
+)
+def test_no_file_whatever_makes_it_fail(
+    tmp_path: Path, registry: FakeRegistry, first: Any, others: Any, metadata: Any
+) -> None:
+    data = {"metadata": metadata, "services": {**others, "cart": first}}
+
+    imported = import_one(tmp_path, data, registry, project="shop")
+
+    if imported.lock is not None:
+        assert render(imported.lock).encode()
+    assert (imported.lock is None) == (imported.refused or bool(imported.failures))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from lockflight.locks.convert import imgpkg, skaffold
 from lockflight.locks.model import LockedImage
@@ -11,7 +12,7 @@ from tests.locks.builders import commit, digest, lock, service
 from tests.locks.convert.foreign_locks import codes, import_folder
 
 REVISION = "org.opencontainers.image.revision"
-PLAIN = {"platforms": {}, "api": None}
+PLAIN: dict[str, Any] = {"platforms": {}, "api": None}
 OURS = lock(
     services={name: service(name, **PLAIN) for name in ("cart", "orders")},
     images={
@@ -114,3 +115,12 @@ def test_a_malformed_image_is_a_finding_of_its_service(tmp_path: Path) -> None:
     (tmp_path / "images.yml").write_text(images_lock("ghcr.io/acme/cart:1", f"ghcr.io/acme/x@{digest('x')}"))
 
     assert ("cart", "malformed-image") in codes(import_folder(tmp_path, None, project="shop")[0])
+
+
+def test_a_name_that_no_service_can_have_is_a_finding(tmp_path: Path) -> None:
+    tag = commit("cart")
+    (tmp_path / "build.json").write_text(
+        f'{{"builds": [{{"imageName": "my cart", "tag": "ghcr.io/a/cart:{tag}@{digest("a")}"}}]}}'
+    )
+
+    assert codes(import_folder(tmp_path, None, project="shop")[0]) == [("my cart", "malformed-name")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a grammar, no secret
 _PARAMETER = re.compile(rf'({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))\s*(?:,\s*|$)')
-_SCHEME = re.compile(rf"({_TOKEN})(?:\s+|$)")
+_SCHEME = re.compile(rf"({_TOKEN})(?:\s+|$|(?=,))")
 _SEPARATORS = re.compile(r"[\s,]*")
 _LONGEST = 8 * 1024
 
@@ -26,6 +26,10 @@ class Challenge:
     @property
     def is_basic(self) -> bool:
         return self.scheme == "basic"
+
+    def without_scope(self) -> Challenge:
+        kept = {name: value for name, value in self.parameters.items() if name != "scope"}
+        return Challenge(self.scheme, kept)
 
 
 def parse_challenges(header: str) -> list[Challenge]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import responses
 
@@ -118,18 +118,12 @@ class Transport:
             ),
         )
         try:
-            # A refusal is cut where it gets long; a success that is too long is refused as a whole.
-            is_refusal = response.status >= 300
-            limit = min(largest, _LARGEST_REFUSAL) if is_refusal else largest
-            found = b"" if method == "HEAD" else _read(response, limit, deadline, is_refusal)
-            if method == "HEAD":
-                response.drain_conn()
+            found = _body(response, method, largest, deadline)
         except BaseException:
             response.close()
             raise
         finally:
             response.release_conn()
-        # `headers` of urllib3 ignore case already; a plain name for what is used of them.
         return Answer(response.status, response.headers, found, address)
 
     def _pool(self, address: Address) -> urllib3.HTTPConnectionPool:
@@ -151,27 +145,36 @@ class Transport:
         )
 
 
-def _read(response: urllib3.BaseHTTPResponse, limit: int, deadline: Deadline, may_be_cut: bool) -> bytes:
-    """The body, read piece by piece so that neither its size nor its slowness can exceed what is allowed."""
+def _body(response: urllib3.BaseHTTPResponse, method: str, largest: int, deadline: Deadline) -> bytes:
+    """A success is read whole or refused; of anything else only the beginning is of interest."""
+    if method == "HEAD":
+        response.drain_conn()
+        return b""
+    if response.status >= 300:
+        return b"".join(_pieces(response, deadline, _LARGEST_REFUSAL))[:_LARGEST_REFUSAL]
     announced = response.headers.get("Content-Length", "")
-    if announced.isdigit() and int(announced) > limit and not may_be_cut:
-        raise ExchangeFailed(_too_large(limit), lasting=True)
-    pieces: list[bytes] = []
+    is_small = not announced.isdigit() or int(announced) <= largest
+    body = b"".join(_pieces(response, deadline, largest)) if is_small else b""
+    if not is_small or len(body) > largest:
+        raise ExchangeFailed(_too_large(largest), lasting=True)
+    return body
+
+
+def _pieces(response: urllib3.BaseHTTPResponse, deadline: Deadline, largest: int) -> Iterator[bytes]:
+    """The body as it comes, so that neither its size nor its slowness can exceed what is allowed."""
     size = 0
     while piece := response.read1(_PIECE):
-        pieces.append(piece)
+        yield piece
         size += len(piece)
-        if size > limit:
+        if size > largest:
+            # What is still to come is not waited for; the connection is of no more use.
             response.close()
-            if may_be_cut:
-                break
-            raise ExchangeFailed(_too_large(limit), lasting=True)
+            return
         deadline.check()
-    return b"".join(pieces)
 
 
 def _too_large(limit: int) -> str:
-    return f"the answer is larger than {limit / 2**20:.0f} MiB, which nothing that lockflight reads is"
+    return f"the answer is larger than {limit / 2**20:.3g} MiB, which nothing that lockflight reads is"
 
 
 def _translated(error: Exception, address: Address) -> ExchangeFailed:

@@ -91,28 +91,28 @@ class Breaker:
         self._threshold = threshold
         self._rest = rest_seconds
         self._failures = 0
-        self._opens_at: float | None = None
+        self._again_at: float | None = None
         self._guard = threading.Lock()
         self.reason = ""
 
     def is_open(self) -> bool:
         """Whether to fail at once. Costs nothing while all is well."""
-        if self._opens_at is None:
+        if self._again_at is None:
             return False
         with self._guard:
-            if self._opens_at is None or self._clock.monotonic() < self._opens_at:
-                return self._opens_at is not None
-            self._opens_at = self._clock.monotonic() + self._rest
+            if self._again_at is None or self._clock.monotonic() < self._again_at:
+                return self._again_at is not None
+            self._again_at = self._clock.monotonic() + self._rest
             return False
 
     def succeeded(self) -> None:
         if self._failures:
             with self._guard:
-                self._failures, self._opens_at = 0, None
+                self._failures, self._again_at = 0, None
 
     def failed(self, why: str) -> None:
         with self._guard:
             self._failures += 1
             self.reason = why
             if self._failures >= self._threshold:
-                self._opens_at = self._clock.monotonic() + self._rest
+                self._again_at = self._clock.monotonic() + self._rest

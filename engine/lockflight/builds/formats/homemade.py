@@ -52,12 +52,14 @@ class HomemadeLock:
 
 
 def recognises(data: Any) -> bool:
-    """`services` with the generator's own fields; `image` alone needs `metadata`, as Compose has it too."""
+    """`services` with the generator's own fields; without these, `metadata` tells it from a compose file."""
     found = mapping(data)
-    services = mapping(found.get("services"))
+    services = found.get("services")
+    if not isinstance(services, dict):
+        return False
     keys = {key for service in services.values() for key in mapping(service)}
     has_metadata = isinstance(found.get("metadata"), dict)
-    return bool(keys & _OWN) or (has_metadata and ("image" in keys or found.get("services") == {}))
+    return bool(keys & _OWN) or (has_metadata and ("image" in keys or not keys))
 
 
 def read(document: Document, at: YamlPath) -> list[Draft]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from lockflight import names
@@ -41,9 +40,6 @@ def _service(service: HomemadeService) -> ForeignService:
     if service.path is not None and path is None:
         message = "the path is left out: it is not one line of text"
         findings.append(Finding("malformed-path", service.name, message, note=True))
-    if not re.fullmatch(names.SERVICE, service.name):
-        message = f"'{service.name[:80]}' is no service name: letters, digits, '_', '.', '-'"
-        findings.append(Finding("malformed-name", service.name, message))
     malformed_image = any(finding.code == "malformed-image" for finding in findings)
     return ForeignService(
         name=service.name,

@@ -6,10 +6,12 @@ named findings in `<name>.findings.json` beside the place of the lock, so that n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from lockflight import names
 from lockflight.errors import InputError, OutsideError, Problem
 from lockflight.findings import Finding, in_order, refusals
 from lockflight.locks.convert.incoming.foreign import ForeignLock, ServiceOf
@@ -147,6 +149,10 @@ def _project(lock: ForeignLock, defaults: Defaults) -> str | None:
 
 
 def _about_the_file(lock: ForeignLock, project: str | None, answers: Answers | None) -> Iterator[Finding]:
+    for name in (*(service.name for service in lock.services), *(name for name, _ in lock.images)):
+        if not re.fullmatch(names.SERVICE, name):
+            message = f"'{name[:80]}' is no service name: letters, digits, '_', '.', '-', at most 128"
+            yield Finding("malformed-name", name, message)
     if project is None:
         hint = "name it with --project NAME"
         yield Finding("no-project", _WHOLE, "neither the file nor a manifest says the project", hint=hint)

@@ -12,6 +12,7 @@ from typing import Any
 from lockflight.errors import LockflightError, OutsideError, Place
 from lockflight.files import write_atomically
 from lockflight.findings import Finding
+from lockflight.locks.convert.incoming.foreign import writable
 from lockflight.locks.convert.incoming.importing import Imported
 from lockflight.locks.convert.incoming.kinds import FINDINGS_MARK, is_findings
 from lockflight.locks.convert.incoming.sources import Output
@@ -41,7 +42,8 @@ def outcome(imported: Imported) -> str:
 
 def finding_data(finding: Finding) -> dict[str, Any]:
     """A finding without the fields that say nothing."""
-    return {key: value for key, value in asdict(finding).items() if value is not None}
+    said = {key: value for key, value in asdict(finding).items() if value is not None}
+    return {key: writable(value) if isinstance(value, str) else value for key, value in said.items()}
 
 
 def messages(failures: Iterable[OutsideError]) -> list[str]:

@@ -54,7 +54,6 @@ def read_foreign(
         if found_in_folder and (is_unrelated(data) or is_findings(data)):
             return None
         raise _unknown(data, called, kind)
-    # Lines are looked up only for what complains about a place, which findings of an import do not.
     return KINDS[name].read(documents[0], service_of)
 
 

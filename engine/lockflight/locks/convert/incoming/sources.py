@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lockflight.errors import InputError, Place, Problem
+from lockflight.locks.convert.incoming.foreign import writable
 
 _DATA = frozenset({".json", ".yaml", ".yml"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
@@ -93,7 +94,7 @@ def _called(path: Path, base: Path) -> str:
     """Relative to where the command runs where it lies inside, so that a lock says the same everywhere."""
     normal = Path(os.path.normpath(path))
     shown = normal.relative_to(base) if normal.is_relative_to(base) else normal
-    return _CONTROL.sub("?", shown.as_posix())
+    return _CONTROL.sub("?", writable(shown.as_posix()))
 
 
 def _output(lock: Path, base: Path) -> Output:
