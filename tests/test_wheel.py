@@ -43,7 +43,9 @@ def test_it_installs_into_an_empty_environment_and_works_from_any_folder(wheel: 
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     for command in ([str(python.with_name("lockflight"))], [str(python), "-m", "lockflight"]):
         for arguments in (["--version"], ["lock", "--help"], ["demo", "--help"]):
-            done = subprocess.run([*command, *arguments], cwd=elsewhere, env=environment, capture_output=True, text=True)
+            done = subprocess.run(
+                [*command, *arguments], cwd=elsewhere, env=environment, capture_output=True, text=True
+            )
             assert done.returncode == 0, done.stderr
     found = subprocess.run(
         [str(python), "-c", "from lockflight.demo.shop import source_folder; print(source_folder())"],

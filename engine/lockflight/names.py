@@ -152,6 +152,11 @@ def without_credentials(text: str) -> str:
     return re.sub(r"(\b[a-z][a-z0-9+.-]*://)[^/@\s]+@", r"\1", text)
 
 
+def writable(text: str) -> str:
+    """Text as UTF-8 can hold it: JSON and file names may bring half characters that no file can."""
+    return text.encode(errors="replace").decode()
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant, if any is near."""
     candidates = sorted(set(known))

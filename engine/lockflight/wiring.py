@@ -64,9 +64,16 @@ def connect_registry(folder: Path, environment: Mapping[str, str]) -> Registry:
 
 def open_registry(environment: Mapping[str, str], insecure: frozenset[str]) -> Registry:
     """A registry client with the credentials of this user and the cache of this machine."""
-    from lockflight.adapters.registry_oci import OciRegistry
+    from lockflight.adapters.registry_oci.cache import ContentCache
+    from lockflight.adapters.registry_oci.client import OciRegistry
+    from lockflight.adapters.registry_oci.credentials import DockerCredentials
 
-    return OciRegistry(insecure=insecure)
+    return OciRegistry(
+        clock=SystemClock(),
+        credentials=DockerCredentials(environment),
+        insecure=insecure,
+        cache=ContentCache(cache_folder(environment) / "content.db"),
+    )
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:

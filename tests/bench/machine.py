@@ -17,7 +17,7 @@ def facts() -> dict[str, str]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{os.cpu_count()} cores ({_processor()}), {_memory()} memory, {_system()}",
         "load when it began": f"{os.getloadavg()[0]:.1f}",
-        "lockflight": f"{version('lockflight')}, commit {_said('git', 'rev-parse', '--short', 'HEAD')}",
+        "lockflight": f"{version('lockflight')}, commit {_said('git', 'describe', '--always', '--dirty')}",
         "Python": f"{platform.python_version()}, urllib3 {version('urllib3')}, pydantic {version('pydantic')}",
         "registry": _said("docker-registry", "--version").split()[-1],
         "curl": _said("curl", "--version").split()[1],

@@ -76,5 +76,9 @@ def peak_memory(command: Sequence[str], *, folder: Path, environment: Mapping[st
 
 def _environment(changes: Mapping[str, str] | None) -> dict[str, str]:
     """The person's environment without what a CI or git would tell lockflight about another run."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "GIT_", "CI"))}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(_MISLEADING)}
     return {**kept, **(changes or {})}
+
+
+# An installed lockflight has its modules compiled; a checkout must be allowed to have them too.
+_MISLEADING = ("GITHUB_", "GIT_", "CI", "SOURCE_DATE_EPOCH", "PYTHONDONTWRITEBYTECODE")

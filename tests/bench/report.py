@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 
 from tests.bench.rounds import Measured, Spread
 
+_OUTCOMES = {True: "reached", False: "**missed**", None: "no aim, for information"}
+
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What was to be reached, and what was measured."""
+    """What was to be reached, and what was measured; `reached` is None for what only informs."""
 
     wanted: str
     measured: str
-    reached: bool
+    reached: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Report:
         return "\n\n".join(_shown(table) for table in [self._aims(), *self.tables, facts])
 
     def _aims(self) -> Table:
-        rows = [(aim.wanted, aim.measured, "reached" if aim.reached else "**missed**") for aim in self.aims]
+        rows = [(aim.wanted, aim.measured, _OUTCOMES[aim.reached]) for aim in self.aims]
         return Table("Aims", ("aim", "measured", ""), rows)
 
 
@@ -75,10 +77,10 @@ def times(spread: Spread) -> str:
     return f"{spread.middle:.2f} ({spread.lowest:.2f} – {spread.highest:.2f})"
 
 
-def ratio_aim(wanted: str, measured: Measured, name: str, to: str, limit: float) -> Aim:
-    """That one thing takes at most so many times as long as another."""
+def ratio_aim(wanted: str, measured: Measured, name: str, to: str, limit: float | None) -> Aim:
+    """That one thing takes at most so many times as long as another; without a limit, how many it takes."""
     ratio = measured.ratio(name, to)
-    return Aim(wanted, f"{times(ratio)} ×", ratio.middle <= limit)
+    return Aim(wanted, f"{times(ratio)} ×", None if limit is None else ratio.middle <= limit)
 
 
 def _shown(table: Table) -> str:

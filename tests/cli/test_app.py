@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
 
@@ -103,7 +104,7 @@ def test_a_bug_is_exit_70_with_a_log_that_holds_no_secret(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("REGISTRY_TOKEN", "hunter2-hunter2")
-    monkeypatch.setattr(app.failures.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     failing(monkeypatch, ZeroDivisionError("token hunter2-hunter2 was used"))
     assert run(["verify"]) == 70
     said = capsys.readouterr().err

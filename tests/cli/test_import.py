@@ -14,7 +14,8 @@ from lockflight.cli.app import run
 from lockflight.errors import EXIT_DONE, EXIT_INPUT, EXIT_OUTSIDE, EXIT_REFUSED
 from lockflight.locks.file import read_lock
 from lockflight.ports.registry import RegistryUnavailable
-from lockflight.testing.registry import FakeRegistry
+from lockflight.testing import images
+from lockflight.testing.registry import FakeRegistry, RegistryServer
 from tests.locks.builders import commit, digest
 from tests.locks.convert.foreign_locks import document, entry, write
 
@@ -375,3 +376,17 @@ def test_half_characters_in_a_file_or_its_name_do_no_harm(
     assert code == EXIT_REFUSED
     assert said["files"][0]["file"] == "old/lock-?.json"
     assert "malformed-name" in [finding["code"] for finding in said["files"][0]["findings"]]
+
+
+def test_digests_are_resolved_over_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    built = images.build_image({REVISION: commit("cart")})
+    with RegistryServer() as server:
+        for blob in built.blobs:
+            server.repository("acme/cart").put_blob(blob)
+        server.repository("acme/cart").put_manifest(built.body, built.media_type, commit("cart"))
+        write(tmp_path / "old.json", document({"cart": entry("cart", repository=f"{server.host}/acme/cart")}))
+
+        assert imports(tmp_path, "old.json", "-o", "new.yaml") == EXIT_DONE
+
+    assert read_lock(tmp_path / "new.yaml").services["cart"].digest == built.digest

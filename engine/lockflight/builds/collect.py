@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from lockflight import names
 from lockflight.builds.formats import known_formats, read_documents
 from lockflight.builds.formats.documents import documents_in
 from lockflight.builds.formats.draft import Reading
@@ -98,8 +99,8 @@ def _files(source: str, base: Path) -> list[_File]:
     if path.exists() or not glob.has_magic(source):
         return [_File(path, _called(path, base), True)]
     # Path.glob takes no absolute pattern and looks into hidden folders.
-    names = glob.glob(source, root_dir=base, recursive=True)  # noqa: PTH207
-    matches = sorted(base / name for name in names)
+    found = glob.glob(source, root_dir=base, recursive=True)  # noqa: PTH207
+    matches = sorted(base / name for name in found)
     return [_File(match, _called(match, base), False) for match in matches if match.is_file()]
 
 
@@ -119,7 +120,7 @@ def _called(path: Path, base: Path) -> str:
     # Not resolved: a record that is a link keeps the name that the person knows.
     given, inside = Path(os.path.abspath(path)), Path(os.path.abspath(base))  # noqa: PTH100
     shown = given.relative_to(inside) if given.is_relative_to(inside) else given
-    return _CONTROL.sub("?", shown.as_posix())
+    return names.writable(_CONTROL.sub("?", shown.as_posix()))
 
 
 def _read(file: _File) -> list[Reading]:

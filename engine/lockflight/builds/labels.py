@@ -86,7 +86,7 @@ def labelled(facts: ImageFacts, reference: ImageReference) -> tuple[Found, tuple
         "image": reference.name,
         "tag": reference.tag,
         "digest": facts.digest,
-        "media_type": facts.media_type,
+        "media_type": facts.media_type or None,
         "platforms": facts.platforms,
     }
     for name, (key, is_fine) in _FIELDS.items():

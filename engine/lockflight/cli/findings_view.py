@@ -9,6 +9,7 @@ from typing import Any
 from lockflight.cli.context import Context
 from lockflight.cli.failures import print_problem
 from lockflight.cli.tables import code, markdown, markdown_table, plural
+from lockflight.errors import OutsideError
 from lockflight.findings import Finding, refusals
 from lockflight.logs import log
 
@@ -20,6 +21,12 @@ def show_findings(context: Context, findings: Iterable[Finding]) -> None:
         if finding.note and context.quiet:
             continue
         print_problem(finding.as_problem(), level="note" if finding.note else "error")
+
+
+def show_failures(failures: Iterable[OutsideError]) -> None:
+    """What could not be asked, beside what was found; each different failure once."""
+    for problem in dict.fromkeys(problem for failure in failures for problem in failure.problems):
+        print_problem(problem)
 
 
 def as_data(finding: Finding) -> dict[str, Any]:

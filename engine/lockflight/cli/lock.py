@@ -16,6 +16,7 @@ from lockflight.cli.which_lock import CURRENT
 from lockflight.errors import EXIT_DONE, EXIT_REFUSED, InputError
 
 if TYPE_CHECKING:
+    from lockflight.errors import OutsideError
     from lockflight.findings import Finding
     from lockflight.locks.gather import Gathered
     from lockflight.locks.model import Lock
@@ -126,6 +127,8 @@ def _check(context: Context, engine: Engine, output: Path, called: str) -> int:
     findings = in_order([*gathered.findings, *stale])
     refused = bool(refusals(findings))
     show_findings(context, findings)
+    if gathered.failures and not refused:
+        raise distinct(gathered.failures)
     if context.as_json:
         context.json(
             {
@@ -135,8 +138,6 @@ def _check(context: Context, engine: Engine, output: Path, called: str) -> int:
                 "findings": [as_data(f) for f in findings],
             }
         )
-    if gathered.failures and not refused:
-        raise distinct(gathered.failures)
     if refused:
         context.say(f"{called} is out of date: {counted(findings)}; 'lockflight lock' makes a new one")
         return EXIT_REFUSED
@@ -175,14 +176,13 @@ def _make(
 
 
 def _refused(
-    context: Context, findings: Sequence[Finding], failures: Sequence[Exception], called: str
+    context: Context, findings: Sequence[Finding], failures: Sequence[OutsideError], called: str
 ) -> int:
     from lockflight.cli.failures import say
-    from lockflight.cli.findings_view import as_data, as_markdown, counted
+    from lockflight.cli.findings_view import as_data, as_markdown, counted, show_failures
     from lockflight.cli.github import add_summary
 
-    for failure in dict.fromkeys(map(str, failures)):
-        say(f"error: {failure}")
+    show_failures(failures)
     if context.as_json:
         context.json({"lock": called, "written": False, "findings": [as_data(f) for f in findings],
                       "failures": list(dict.fromkeys(map(str, failures)))})  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -43,7 +42,7 @@ def code(text: str) -> str:
 
 def terminal_width() -> int | None:
     """The columns of the terminal, or None where output is no terminal."""
-    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+    if not sys.stdout.isatty():
         return None
     return shutil.get_terminal_size((100, 24)).columns
 

@@ -48,7 +48,7 @@ def _offline(context: Context, path: Path, called: str) -> int:
 
 
 def _online(context: Context, path: Path, called: str) -> int:
-    from lockflight.cli.findings_view import as_data, as_markdown, counted, show_findings
+    from lockflight.cli.findings_view import as_data, as_markdown, counted, show_failures, show_findings
     from lockflight.cli.github import add_summary
     from lockflight.cli.tables import plural
     from lockflight.findings import in_order, refusals
@@ -61,14 +61,15 @@ def _online(context: Context, path: Path, called: str) -> int:
     findings = in_order(checked.findings)
     show_findings(context, findings)
     refused = bool(refusals(findings))
+    if checked.failures and not refused:
+        raise distinct(checked.failures)
+    show_failures(checked.failures)
     if context.as_json:
         context.json(
             {"lock": called, "id": lock.id, "services": len(lock.services), "verified": "registry",
              "findings": [as_data(finding) for finding in findings],
              "failures": [str(failure) for failure in checked.failures]}
         )  # fmt: skip
-    if checked.failures and not refused:
-        raise distinct(checked.failures)
     if refused:
         context.say(f"{called}: refused, {counted(findings)}; do not deploy this lock")
         add_summary(context, f"### `{called}` refused\n\n{as_markdown(findings)}")

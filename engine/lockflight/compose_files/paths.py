@@ -37,7 +37,7 @@ class Base:
 
     def resolved(self, value: Any, what: str, otherwise: Place) -> Text:
         text = text_of(value, what, otherwise)
-        if text == "" or is_windows_path(text):
+        if is_windows_path(text):
             return text
         return text.instead(str(self.absolute(text)))
 

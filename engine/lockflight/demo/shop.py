@@ -113,7 +113,7 @@ def _static_busybox() -> str:
     for place in _PLACES:
         if (
             Path(place).is_file()
-            and b"\x7fELF" == Path(place).read_bytes()[:4]
+            and Path(place).read_bytes()[:4] == b"\x7fELF"
             and not _is_dynamic(Path(place))
         ):
             return place

@@ -93,7 +93,7 @@ class Stage:
         deadline = time.monotonic() + _SECONDS_TO_START
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/v2/", timeout=1):  # noqa: S310
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/v2/", timeout=1):
                     return
             except OSError:
                 time.sleep(0.05)

@@ -1,15 +1,18 @@
 """The configuration files that go into a lock, by digest: the stack's own, those it binds in, and more.
 
-A file that git is told to ignore is no configuration: it is data, or a secret, or one machine's own.
+A file that git is told to ignore is no configuration: it is data, or a secret, or one machine's own. Neither
+are the locks themselves, even where a service binds in the whole repository.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+from lockflight.compose_files.contents import configuration_files
 from lockflight.compose_files.project import ComposeProject
+from lockflight.compose_files.reader import Role
 from lockflight.config import Manifest
 from lockflight.errors import InputError, Place
 from lockflight.findings import Finding
@@ -17,6 +20,10 @@ from lockflight.ports.git import Git
 
 # A folder that is bound in and holds more than this is data that somebody forgot to tell git to ignore.
 _MOST_FILES = 5_000
+_SKIPPED_FOLDERS = frozenset({".git", ".lockflight"})
+_OUR_OWN = "locks/"
+# What somebody wrote to be read by the stack; that git ignores it deserves a word.
+_MEANT = frozenset({Role.PROJECT_ENV, Role.SERVICE_ENV, Role.CONFIG})
 
 
 def configuration(
@@ -26,49 +33,40 @@ def configuration(
     findings: list[Finding] = []
     of_stack = _of_stack(root, project, findings) if project else set()
     ignored = git.is_ignored(tuple(sorted(of_stack)))
+    if project:
+        findings += _ignored_on_purpose(root, project, ignored)
     named = set(_named(manifest, root, findings))
     wanted = sorted((of_stack - ignored) | named)
     return {path: _digest(root / path) for path in wanted}, findings
 
 
 def _of_stack(root: Path, project: ComposeProject, findings: list[Finding]) -> set[str]:
-    found: set[str] = set()
-    secrets = {file.path.resolve() for file in project.secret_files}
-    for file in project.files:
-        for path in _files_below(file.path):
-            if path.resolve() not in secrets:
-                found.update(_inside(root, path))
+    files = configuration_files(project, skipped_folders=_SKIPPED_FOLDERS)
+    if len(files) > _MOST_FILES:
+        raise InputError(
+            f"the stack binds in {len(files)} files of this repository, more than {_MOST_FILES}",
+            hint="if it is data, tell git to ignore it; if it is configuration, bind in a smaller folder",
+        )
     for bind in project.missing_bind_sources:
         message = f"is bound into '{bind.service}', but does not exist ({bind.place})"
         hint = "the engine would make an empty folder of it"
         findings.append(Finding("bind-missing", str(bind.source), message, hint=hint, note=True))
-    return found
+    found = {_from_root(root, path) for path in files}
+    return {path for path in found if not path.startswith(_OUR_OWN)}
 
 
-def _inside(root: Path, path: Path) -> Iterator[str]:
-    """The path from the root; nothing for a file that lies elsewhere, which only that machine has."""
-    if path.resolve().is_relative_to(root.resolve()) and path.is_relative_to(root):
-        yield path.relative_to(root).as_posix()
-    elif path.resolve().is_relative_to(root.resolve()):
-        yield path.resolve().relative_to(root.resolve()).as_posix()
+def _ignored_on_purpose(root: Path, project: ComposeProject, ignored: frozenset[str]) -> Iterator[Finding]:
+    for file in project.files:
+        if file.role in _MEANT and file.inside and _from_root(root, file.path) in ignored:
+            message = f"is ignored by git, so the lock does not cover this {file.role}"
+            hint = "two machines may run the same lock with other values; commit it, unless it holds secrets"
+            yield Finding("config-ignored", _from_root(root, file.path), message, hint=hint, note=True)
 
 
-def _files_below(path: Path) -> Iterable[Path]:
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        return []
-    found = []
-    for file in sorted(path.rglob("*")):
-        if file.is_file() and ".git" not in file.relative_to(path).parts:
-            found.append(file)
-        if len(found) > _MOST_FILES:
-            raise InputError(
-                f"is bound into the stack and holds more than {_MOST_FILES} files",
-                place=Place(str(path)),
-                hint="if it is data, tell git to ignore it; if it is configuration, bind in a smaller folder",
-            )
-    return found
+def _from_root(root: Path, path: Path) -> str:
+    """The path as a lock names it; through its links where it is reached by one."""
+    inside = path if path.is_relative_to(root) else path.resolve()
+    return inside.relative_to(root if path.is_relative_to(root) else root.resolve()).as_posix()
 
 
 def _named(manifest: Manifest, root: Path, findings: list[Finding]) -> Iterator[str]:
@@ -82,6 +80,12 @@ def _named(manifest: Manifest, root: Path, findings: list[Finding]) -> Iterator[
             if not file.resolve().is_relative_to(root.resolve()):
                 raise InputError("leaves the repository through a symbolic link", place=Place(str(file)))
             yield file.relative_to(root).as_posix()
+
+
+def _files_below(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return [file for file in sorted(path.rglob("*")) if file.is_file()] if path.is_dir() else []
 
 
 def _digest(path: Path) -> str:

@@ -30,6 +30,7 @@ class ComposeUse:
     builds: bool = False
     context: str | None = None  # None also where it lies outside of this repository
     dockerfile: str | None = None
+    target: str | None = None  # the build's stage, where it names one
     remote: str | None = None  # a build context that is a URL
     binds: tuple[str, ...] = ()
 
@@ -134,6 +135,8 @@ def _with_build(root: Path, use: ComposeUse, build: Any, base: str) -> ComposeUs
     dockerfile = wanted.get("dockerfile")
     if isinstance(dockerfile, str) and "$" not in dockerfile:
         use = replace(use, dockerfile=_joined(path, dockerfile))
+    if isinstance(wanted.get("target"), str):
+        use = replace(use, target=wanted["target"])
     return replace(use, builds=True, context=path if _stays(root, path) else None)
 
 

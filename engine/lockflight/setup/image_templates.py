@@ -54,15 +54,16 @@ def naming_of(
     prefixes = [_prefix(image, registry) for _, image in known]
     sure = [prefix for prefix in prefixes if PLACEHOLDER not in prefix]
     prefix = most_common(sure) or most_common(prefixes) or registry or PLACEHOLDER
-    patterns = (_pattern(service, image.last) for service, image in known)
-    last = most_common(pattern for pattern in patterns if pattern is not None)
+    patterns = (pattern(service, image.last) for service, image in known)
+    last = most_common(found for found in patterns if found is not None)
     naming = Naming(prefix, last or "{service}", registry=registry)
     return _with_tag(naming, [image for _, image in known], tag)
 
 
 def _with_tag(naming: Naming, images: Sequence[ImageText], tag: str | None) -> Naming:
     found = tag or most_common(image.tag for image in images if image.tag)
-    written = [image for image in images if image.tag_written]
+    # What is built and run on one machine only (`cart:dev`) is tagged as anybody likes.
+    written = [image for image in images if image.tag_written and not image.local]
     if tag is not None or (not written and found is None):
         return _changed(naming, found or _DEFAULT_TAG)
     if found is None:
@@ -84,7 +85,7 @@ def _prefix(image: ImageText, registry: str | None) -> str:
     return image.prefix.replace(PLACEHOLDER, registry) if image.unknown else registry
 
 
-def _pattern(service: str, last: str) -> str | None:
+def pattern(service: str, last: str) -> str | None:
     """`shop-{service}` for `shop-cart` of the service `cart`; None where the name is not a word of it."""
     parts = re.fullmatch(rf"((?:.*[._-])?){re.escape(service)}((?:[._-].*)?)", last)
     return f"{parts[1]}{{service}}{parts[2]}" if parts else None

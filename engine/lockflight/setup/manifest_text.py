@@ -72,18 +72,12 @@ def _service(service: ProposedService) -> Iterator[str]:
     if service.path is not None:
         yield f"    path: {scalar(service.path)}"
     if service.compose is not None:
-        yield f"    compose: {_flow(service.compose)}"
+        yield f"    compose: [{', '.join(map(scalar, service.compose))}]"
     if service.image is not None:
         yield f"    image: {scalar(service.image)}"
     if service.tag is not None:
         yield f"    tag: {scalar(service.tag)}"
     yield from (f"    # {suggestion}" for suggestion in service.suggestions)
-
-
-def _flow(items: tuple[str, ...]) -> str:
-    """One name without brackets, several with."""
-    shown = [scalar(item) for item in items]
-    return shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
 
 
 def _excluded(proposal: Proposal) -> Iterator[str]:
@@ -103,9 +97,9 @@ def _stack(proposal: Proposal) -> Iterator[str]:
         yield "#   files:"
         yield "#     - compose.yaml"
         return
-    yield "# The stack that the services run in. Third-party images in it are found and locked by themselves"
+    yield "# The stack that the services run in. Third-party images in it are found, and locked, without being named."
     if proposal.third_party:
-        yield f"# (here: {', '.join(proposal.third_party)})."
+        yield f"# Here: {', '.join(proposal.third_party)}."
     yield "stack:"
     yield "  files:"
     yield from (f"    - {scalar(path)}" for path in files.stack)

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from lockflight.errors import Place, Problem
 from lockflight.setup.compose_places import ComposeFiles
-from lockflight.setup.image_templates import Naming, naming_of
-from lockflight.setup.image_texts import read_image
+from lockflight.setup.image_templates import Naming, naming_of, pattern
+from lockflight.setup.image_texts import PLACEHOLDER, read_image
 from lockflight.setup.matching import Matched, Use, match
 from lockflight.setup.naming import (
     Unique,
@@ -121,7 +121,7 @@ def propose(survey: Survey, answers: Answers | None = None) -> Proposal:
         third_party=tuple(sorted(use.name for use in matched.third_party)),
         notes=tuple(_notes(survey, drafts)),
         todos=tuple(todos) if services else (ToDo(Asks.REGISTRY, _NOTHING_FOUND),),
-        warnings=(*survey.warnings, *warnings),
+        warnings=tuple(dict.fromkeys((*survey.warnings, *warnings))),
         has_schemas=survey.has_schemas,
         is_example=not services,
     )
@@ -165,7 +165,7 @@ def _drafts(
     for module in modules:
         groups = _by_image(matched.by_submodule[module.path], last_part(module.path), project) or [[]]
         for position, uses in enumerate(groups):
-            wish = uses[0].name if position else last_part(module.path)
+            wish = uses[0].name if position else _called(module, uses)
             drafts.append(_Draft(unique.name(wish, module.path), tuple(uses), submodule=module))
     for folder, uses in matched.by_folder.items():
         if is_usable_path(folder):
@@ -178,16 +178,24 @@ def _drafts(
     return drafts
 
 
+def _called(module: FoundSubmodule, uses: Sequence[Use]) -> str:
+    """By its folder; by its name in the stack where the image is called so, too: nothing else needs saying then."""
+    name, image = last_part(module.path), uses[0].image if uses else None
+    if image is not None and pattern(name, image.last) is None and pattern(uses[0].name, image.last):
+        return uses[0].name
+    return name
+
+
 def _by_image(uses: Sequence[Use], like: str, project: str) -> list[list[Use]]:
     """Compose services that run the same image, the one named like its source first.
 
-    One that is built and has no image of its own runs the same as the first.
+    One that is built and has no image of its own runs the same as the first, but for a target of its own.
     """
     key = same_name_key(like, project)
     ordered = sorted(uses, key=lambda use: (use.image is None, same_name_key(use.name, project) != key))
     groups: dict[str | None, list[Use]] = {}
     for use in ordered:
-        name = use.image.name if use.image else next(iter(groups), None)
+        name = use.image.name if use.image else use.compose.target or next(iter(groups), None)
         groups.setdefault(name, []).append(use)
     return list(groups.values())
 
@@ -260,7 +268,7 @@ def _with_suggestions(service: ProposedService, module: FoundSubmodule | None) -
         comments.append("is in .gitmodules, but not committed yet: commit it before 'lockflight lock'")
     if module.branch and is_usable_path(module.branch):
         suggestions.append(f"branch: {module.branch}")
-    if module.api and service.image is not False:
+    if module.api and is_usable_path(module.api) and service.image is not False:
         suggestions.append(f"api: {module.api}")
     return replace(service, comments=tuple(comments), suggestions=tuple(suggestions))
 
@@ -269,7 +277,7 @@ def _general_todos(naming: Naming, services: Sequence[ProposedService]) -> Itera
     if all(service.image is False for service in services):
         return
     if naming.is_placeholder:
-        yield ToDo(Asks.REGISTRY, f"image: where the images are, instead of {naming.prefix}")
+        yield ToDo(Asks.REGISTRY, f"image: where the images are, wherever {PLACEHOLDER} stands")
     if naming.tag_is_unknown:
         yield ToDo(
             Asks.TAG, f"tag: how tags are made of the commit; the compose files say {naming.tag_written}"

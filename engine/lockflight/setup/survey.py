@@ -47,7 +47,6 @@ class Survey:
     """What was found. All paths are from the folder that the manifest will lie in."""
 
     folder: str
-    in_git: bool = True
     repository: str | None = None
     branch: str | None = None
     submodules: tuple[FoundSubmodule, ...] = ()
@@ -65,12 +64,13 @@ def survey(folder: Path, git: Git, environment: Mapping[str, str]) -> Survey:
     head = git.head()
     files = choose([path for path in candidates(folder) if has_services(folder, path)])
     reading = read_uses(folder, files.stack)
+    if head is None:
+        reading.warnings.append(_not_in_git(folder))
     variables = _variables(folder, files, reading)
     bound = {bind for use in reading.uses.values() for bind in use.binds}
     modules = tuple(_with_binds(module, bound) for module in _submodules(folder, git, environment))
     return Survey(
         folder=folder.name,
-        in_git=head is not None,
         repository=head.repository if head else None,
         branch=head.ref if head else None,
         submodules=modules,
@@ -172,7 +172,7 @@ def _is_dockerfile(name: str) -> bool:
     return name in ("Dockerfile", "Containerfile") or name.startswith("Dockerfile.")
 
 
-def not_in_git(folder: Path) -> Problem:
+def _not_in_git(folder: Path) -> Problem:
     """What to say where there is no commit to lock."""
     return Problem(
         "there is no commit here, and a lock names commits",

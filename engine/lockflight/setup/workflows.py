@@ -144,10 +144,9 @@ def _rendered(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["data"] = _as_data
-    text = environment.get_template(template).render(
+    return environment.get_template(template).render(
         actions=ACTIONS, lockflight_version=__version__, **values
     )
-    return text
 
 
 def _as_data(value: str) -> str:

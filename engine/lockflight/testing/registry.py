@@ -19,6 +19,8 @@ from lockflight.testing import images
 from lockflight.testing.registry_server import RegistryServer
 from lockflight.testing.registry_store import Incomplete, Repository, Store
 
+_CREATED = "org.opencontainers.image.created"
+
 __all__ = ["FakeRegistry", "RegistryServer"]
 
 
@@ -105,7 +107,8 @@ class FakeRegistry:
         digest = image.digest or (repository.tags.get(image.tag or "latest") if repository else None)
         if repository is None or digest is None:
             return ()
-        return tuple(found for found in repository.referrers(digest) if found.artifact_type == artifact_type)
+        found = (one for one in repository.referrers(digest) if one.artifact_type == artifact_type)
+        return tuple(sorted(found, key=lambda one: one.annotations.get(_CREATED, "")))
 
     def push_blob(self, image: ImageReference, body: bytes) -> Descriptor:
         self._ask("push_blob", image)

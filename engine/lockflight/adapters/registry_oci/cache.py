@@ -63,9 +63,10 @@ class ContentCache:
         with self._guard:
             try:
                 connection = self._open()
-                row = connection and connection.execute(
-                    "SELECT body FROM content WHERE digest = ?", (digest,)
-                ).fetchone()
+                row = (
+                    connection
+                    and connection.execute("SELECT body FROM content WHERE digest = ?", (digest,)).fetchone()
+                )
             except sqlite3.Error as error:
                 self._give_up(error)
                 return None
@@ -136,8 +137,8 @@ class ContentCache:
         """No cache for the rest of this process; a file that is no database is taken out of the way."""
         self._close()
         self._is_usable = False
-        # Being locked or read-only is an OperationalError, which says nothing against the file.
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        # Being locked or read-only is a subclass of it, and says nothing against the file.
+        if type(error) is sqlite3.DatabaseError:
             for suffix in ("", "-wal", "-shm"):
                 with contextlib.suppress(OSError):
                     Path(f"{self._path}{suffix}").unlink()

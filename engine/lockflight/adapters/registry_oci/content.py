@@ -66,7 +66,9 @@ def manifest_type(body: bytes, said: str) -> str:
     own = data.get("mediaType")
     media_type = said or (own if isinstance(own, str) else "")
     if own is not None and own != media_type:
-        raise Disbelieved(f"the content says that it is {str(own)[:80]!r}, the registry that it is {said[:80]!r}")
+        raise Disbelieved(
+            f"the content says that it is {str(own)[:80]!r}, the registry that it is {said[:80]!r}"
+        )
     if media_type not in KNOWN_TYPES:
         raise Unusable(f"the answer is no image manifest or index, but of type {media_type[:80]!r}")
     wrong = {"layers", "config"} if media_type in INDEX_TYPES else {"manifests"}

@@ -25,7 +25,6 @@ from lockflight.adapters.registry_oci.retries import (
 )
 from lockflight.adapters.registry_oci.tokens import Authorizer, Denied
 from lockflight.ports.clock import Clock
-from lockflight.ports.registry import RegistryUnavailable
 
 LARGEST_REFUSAL = 64 * 1024
 _LARGEST_GREETING = 1024 * 1024

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lockflight.adapters.registry_oci.content import Disbelieved, Unusable
 from lockflight.adapters.registry_oci.tokens import Denied
 from lockflight.ports.registry import RegistryDenied, RegistryUnavailable, WrongContent
 
@@ -44,3 +48,14 @@ def wrong_content(about: str, why: str) -> WrongContent:
         hint="the registry, or something between it and this machine, hands over other content than it names",
         code="wrong-content",
     )
+
+
+@contextmanager
+def believing(registry: str, about: str) -> Iterator[None]:
+    """Around looking at what a registry handed over: disbelief becomes an error of the Registry port."""
+    try:
+        yield
+    except Disbelieved as error:
+        raise wrong_content(about, str(error)) from error
+    except Unusable as error:
+        raise unavailable(registry, about, str(error), f"is {registry} a container registry?") from error

@@ -97,12 +97,17 @@ class Breaker:
 
     def is_open(self) -> bool:
         """Whether to fail at once. Costs nothing while all is well."""
-        if self._again_at is None:
+        again_at = self._again_at
+        if again_at is None:
             return False
+        now = self._clock.monotonic()
+        if now < again_at:
+            return True
         with self._guard:
-            if self._again_at is None or self._clock.monotonic() < self._again_at:
+            if self._again_at != again_at:
+                # Another caller was let through a moment ago, and perhaps has come back already.
                 return self._again_at is not None
-            self._again_at = self._clock.monotonic() + self._rest
+            self._again_at = now + self._rest
             return False
 
     def succeeded(self) -> None:

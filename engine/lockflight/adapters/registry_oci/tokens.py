@@ -133,7 +133,9 @@ class Authorizer:
         if answer.status in (401, 403):
             raise Denied(f"sends to the token service {realm.netloc}, which refused", lookup)
         if answer.status != 200:
-            raise Denied(f"sends to the token service {realm.netloc}, which answered {answer.status_line}", lookup)
+            raise Denied(
+                f"sends to the token service {realm.netloc}, which answered {answer.status_line}", lookup
+            )
         return self._read_token(answer, lookup)
 
     def _ask_realm(
@@ -181,9 +183,13 @@ class Authorizer:
             text = data.get("token") or data.get("access_token")
             seconds = float(data.get("expires_in") or _USUAL_SECONDS)
         except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-            raise Denied(f"sends to the token service {answer.address.netloc}, which answered no JSON object", lookup) from error
+            raise Denied(
+                f"sends to the token service {answer.address.netloc}, which answered no JSON object", lookup
+            ) from error
         if not isinstance(text, str):
-            raise Denied(f"sends to the token service {answer.address.netloc}, which answered without a token", lookup)
+            raise Denied(
+                f"sends to the token service {answer.address.netloc}, which answered without a token", lookup
+            )
         lasts = max(seconds - _MARGIN_SECONDS, seconds / 2)
         return _Token(f"Bearer {_checked(text, lookup)}", self._clock.monotonic() + lasts)
 

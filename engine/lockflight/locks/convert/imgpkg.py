@@ -1,5 +1,8 @@
 """The ImagesLock of imgpkg, with the annotations of kbld: what the image is called, and where it is from.
 
+kbld replaces an image where it stands exactly as the annotation `kbld.carvel.dev/id` says it: by the name of the
+service or third-party image here, so Kubernetes files that kbld is fed write `image: cart`.
+
 Sources: carvel-dev/imgpkg `pkg/imgpkg/lockconfig/images_lock.go` and carvel-dev/kbld
 `pkg/kbld/config/image_origin.go`.
 """

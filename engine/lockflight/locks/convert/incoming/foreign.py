@@ -58,14 +58,9 @@ def as_line(value: object) -> str | None:
     """Text that may stand in a lock: one line, not too long, without credentials; None otherwise."""
     if not isinstance(value, str) or not _LINE.fullmatch(value) or len(value) > _LONGEST_LINE:
         return None
-    if writable(value) != value:
+    if names.writable(value) != value:
         return None
     return names.without_credentials(value)
-
-
-def writable(text: str) -> str:
-    """Text as UTF-8 can hold it: JSON and file names may bring half characters that no file can."""
-    return text.encode(errors="replace").decode()
 
 
 def last_part(image: str) -> str:

@@ -12,11 +12,11 @@ from typing import Any
 from lockflight.errors import LockflightError, OutsideError, Place
 from lockflight.files import write_atomically
 from lockflight.findings import Finding
-from lockflight.locks.convert.incoming.foreign import writable
 from lockflight.locks.convert.incoming.importing import Imported
 from lockflight.locks.convert.incoming.kinds import FINDINGS_MARK, is_findings
 from lockflight.locks.convert.incoming.sources import Output
 from lockflight.locks.file import read_lock, schema_path, write_lock
+from lockflight.names import writable
 from lockflight.yaml_source import parse_json
 
 VERSION = 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lockflight.errors import InputError, Place, Problem
-from lockflight.locks.convert.incoming.foreign import writable
+from lockflight.names import writable
 
 _DATA = frozenset({".json", ".yaml", ".yml"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
