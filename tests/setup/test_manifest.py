@@ -250,14 +250,18 @@ def test_variables_of_the_env_file_count(tmp_path: Path) -> None:
     assert loaded(repository, proposed(repository)).image == "quay.io/acme/{service}"
 
 
-@pytest.mark.parametrize("path", ["services/a: b # c", "services/- x", "services/'q\"", "services/ünï", "services/{x}", "on"])
+@pytest.mark.parametrize(
+    "path", ["services/a: b # c", "services/- x", "services/'q\"", "services/ünï", "services/{x}", "on"]
+)
 def test_a_path_with_signs_of_yaml_stays_one_text(tmp_path: Path, path: str) -> None:
     repository = deployment(tmp_path, {path: True})
     (service,) = loaded(repository, proposed(repository)).services.values()
     assert service.submodule == path
 
 
-TEXTS = st.text(max_size=20) | st.sampled_from(["../x", "/etc", "~", "a\nb", "${{ x }}", "a\\b", "#", ": ", "null", "1e3"])
+TEXTS = st.text(max_size=20) | st.sampled_from(
+    ["../x", "/etc", "~", "a\nb", "${{ x }}", "a\\b", "#", ": ", "null", "1e3"]
+)
 USES = st.builds(
     ComposeUse,
     name=TEXTS, file=st.just("compose.yaml"), image=st.none() | TEXTS, builds=st.booleans(),

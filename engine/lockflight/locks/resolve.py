@@ -206,8 +206,10 @@ class _Resolution:
         here = self._api_at_hand(path)
         if record.api is None:
             if here is None:
+                # Left out, the lock would depend on whether this machine has a checkout.
                 message = f"no record tells the digest of {path}, and its commit is not at hand"
-                self._say("api-unknown", message, note=True)
+                hint = "let the service's CI record it (--api), or check the submodule out"
+                self._say("api-unknown", message, hint=hint)
             return here
         if self._wanted.api is not None and record.api.path != self._wanted.api:
             self._say("api-mismatch", "the record is of another API file", self._wanted.api, record.api.path)

@@ -55,7 +55,17 @@ def failure(status: int, code: str, headers: dict[str, str] | None = None) -> Re
 def status(code: int, *, retry_after: str | None = None, error: str = "UNKNOWN") -> Fault:
     """Answer with this status instead, and perhaps say when to come again."""
     headers = {"Retry-After": retry_after} if retry_after is not None else {}
-    return lambda _reply: failure(code, error, headers)
+    return instead(failure(code, error, headers))
+
+
+def instead(reply: Reply) -> Fault:
+    """Answer this, whatever was asked."""
+    return lambda _reply: reply
+
+
+def both(first: Fault, second: Fault) -> Fault:
+    """Two faults in one answer."""
+    return lambda reply: second(first(reply))
 
 
 def drop() -> Fault:
@@ -115,7 +125,7 @@ def media_type(name: str | None) -> Fault:
 
 def redirect(location: str, code: int = 307) -> Fault:
     """Send the client elsewhere."""
-    return lambda _reply: Reply(code, {"Location": location})
+    return instead(Reply(code, {"Location": location}))
 
 
 def refuse_head() -> Fault:

@@ -21,16 +21,16 @@ class Door:
     hands out: to users, to holders of an identity token, and for pulling to anybody if `anonymous_pull`.
     """
 
-    users: Mapping[str, str] = field(default_factory=dict)
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
     kind: Literal["basic", "bearer"] = "bearer"
-    identity_tokens: frozenset[str] = frozenset()
+    identity_tokens: frozenset[str] = field(default=frozenset(), repr=False)
     anonymous_pull: bool = False
     expires_in: int | None = 300
     # Where the registry says that tokens are to be had; None stands for its own service.
     realm: str | None = None
     # What the answer of the token service calls the token: `token`, or `access_token` as OAuth2 does.
     token_field: str = "token"  # noqa: S105 - the name of a field, no secret
-    granted: dict[str, frozenset[str]] = field(default_factory=dict)
+    granted: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     @property
     def is_open(self) -> bool:

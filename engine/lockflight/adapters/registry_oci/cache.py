@@ -51,9 +51,12 @@ class NoCache:
 class ContentCache:
     """A SQLite file, for any number of threads and processes at once. Opened when first used."""
 
-    def __init__(self, path: Path, *, largest: int = LARGEST_CACHE) -> None:
+    def __init__(
+        self, path: Path, *, largest: int = LARGEST_CACHE, patience_seconds: float = _PATIENCE_SECONDS
+    ) -> None:
         self._path = path
         self._largest = largest
+        self._patience_seconds = patience_seconds
         self._guard = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._is_usable = True
@@ -110,7 +113,7 @@ class ContentCache:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
+            self._path, timeout=self._patience_seconds, isolation_level=None, check_same_thread=False
         )
         try:
             # Losing the last entries when the power goes is fine here, so nothing waits for the disk.

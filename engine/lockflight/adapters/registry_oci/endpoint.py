@@ -150,7 +150,7 @@ class Endpoint:
             self._turns.release()
         if answer.status in RETRIED_STATUSES:
             wait = retry_after(answer.headers.get("Retry-After"), self._clock.now())
-            raise Transient(described(answer), wait=wait)
+            raise Transient(f"{answer.address.netloc} {described(answer)}", wait=wait)
         return answer
 
     def _denied(self, answer: Answer, is_home: bool) -> Denied | ExchangeFailed:

@@ -6,8 +6,8 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from http.client import responses
+from dataclasses import dataclass, field
+from http.client import HTTPException, responses
 
 import urllib3
 from urllib3.exceptions import (
@@ -46,8 +46,9 @@ class Answer:
     """A whole answer; header names are looked up in lower case."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    # Neither is in a text made of this: tokens and signed links come in them.
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     # Where it came from, which after redirects is another place than was asked.
     address: Address
     # Whether it comes from the place that was asked, and not from another host that it pointed to.
@@ -82,7 +83,7 @@ class Transport:
         """Send one request and read its answer, at most `largest` bytes of it. Follows nothing."""
         try:
             answer = self._exchange(method, address, headers, body, deadline, largest)
-        except (HTTPError, OSError, ValueError) as error:
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
             raise _translated(error, address) from error
         log.event("registry-request", method=method, url=str(address), status=answer.status)
         return answer
@@ -182,6 +183,9 @@ def _translated(error: Exception, address: Address) -> ExchangeFailed:
     where = address.netloc
     if isinstance(error, SSLError | ssl.SSLError):
         return _tls_failure(error, where)
+    if isinstance(error, NewConnectionError) and not isinstance(error, NameResolutionError):
+        why = getattr(error.__cause__, "strerror", None) or "no connection"
+        return ExchangeFailed(f"{where} cannot be reached: {why.lower()}")
     for kinds, why in _WORDS:
         if isinstance(error, kinds):
             return ExchangeFailed(why.format(where=where))
@@ -193,7 +197,6 @@ def _translated(error: Exception, address: Address) -> ExchangeFailed:
 _WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((NameResolutionError, socket.gaierror), "the name {where} is not known here"),
     ((ConnectTimeoutError,), "{where} cannot be reached: no connection in time"),
-    ((NewConnectionError, ConnectionRefusedError), "{where} cannot be reached: connection refused"),
     ((ReadTimeoutError, PoolTimeout, TimeoutError), "{where} did not answer in time"),
 )
 

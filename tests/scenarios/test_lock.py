@@ -1,0 +1,211 @@
+"""The lock from end to end: real git, a real registry, the real command."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.support.registry_process import RealRegistry
+from tests.support.repositories import commit_file, git
+from tests.support.shop import Shop
+
+
+@pytest.fixture
+def shop(tmp_path: Path, real_registry: RealRegistry) -> Shop:
+    return Shop(tmp_path, f"{real_registry.host}/{uuid.uuid4().hex[:12]}")
+
+
+def test_a_lock_is_made_verified_shown_and_compared(shop: Shop) -> None:
+    digests = shop.push_all()
+    made = shop.run("lock", "--json").json
+    assert (made["written"], made["services"], made["images"], made["config"]) == (True, 3, 1, 2)
+    shown = shop.run("show", "--json").json
+    assert shown["services"]["cart"]["digest"] == digests["cart"]
+    assert shown["services"]["cart"]["commit"] == shop.commit("cart")
+    assert set(shown["services"]["cart"]["platforms"]) == {"linux/amd64", "linux/arm64"}
+    assert set(shown["services"]["settings"]) == {"commit", "path", "repository"}
+    assert set(shown["config"]) == {"nginx.conf", "stack.yaml"}
+    assert made["id"] in shop.run("verify").out
+    assert "the same lock" in shop.run("diff", "locks/current.yaml", "locks/current.yaml").out
+
+
+def test_the_same_inputs_give_the_same_bytes_and_an_unchanged_lock_is_not_rewritten(shop: Shop) -> None:
+    shop.push_all()
+    shop.run("lock")
+    shop.run("lock", "-o", "other.yaml")
+    assert (shop.root / "other.yaml").read_bytes() == shop.lock.read_bytes()
+    before = shop.lock.stat().st_mtime_ns
+    assert shop.run("lock", "--json").json["unchanged"]
+    assert shop.lock.stat().st_mtime_ns == before
+
+
+def test_no_checkout_of_a_submodule_is_needed(shop: Shop, tmp_path: Path) -> None:
+    digests = shop.push_all()
+    image = f"{shop.prefix}/cart:{shop.commit('cart')}@{digests['cart']}"
+    shop.run("-C", str(shop.source("cart")), "record", "--service", "cart", "--image", image, "--api", "openapi.yaml", "--push")
+    made = shop.run("lock", "--json").json
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(shop.root), str(clone))
+    assert not list((clone / "services" / "cart").iterdir())
+    again = shop.run("-C", str(clone), "lock", "--json").json
+    assert again["id"] == made["id"]
+
+
+def test_a_lock_does_not_depend_on_what_is_checked_out(shop: Shop, tmp_path: Path) -> None:
+    shop.push_all()
+    shop.run("lock")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(shop.root), str(clone))
+    refused = shop.run("-C", str(clone), "lock", code=1)
+    assert "[api-unknown] cart" in refused.err
+
+
+def test_records_in_files_and_folders_are_used(shop: Shop) -> None:
+    digests = shop.push_all()
+    shop.record("cart", digests["cart"], version="1.4.2")
+    shop.run("lock", "--records", "ci")
+    cart = shop.run("show", "--json").json["services"]["cart"]
+    assert (cart["version"], cart["origin"]) == ("1.4.2", "record ci/cart.json")
+
+
+def test_a_record_that_was_pushed_is_found_in_the_registry(shop: Shop) -> None:
+    digests = shop.push_all()
+    source = shop.source("cart")
+    image = f"{shop.prefix}/cart:{shop.commit('cart')}@{digests['cart']}"
+    shop.run(
+        "-C",
+        str(source),
+        "record",
+        "--service",
+        "cart",
+        "--image",
+        image,
+        "--version",
+        "3.1.4",
+        "--api",
+        "openapi.yaml",
+        "--push",
+    )
+    shop.run("lock")
+    cart = shop.run("show", "--json").json["services"]["cart"]
+    assert cart["version"] == "3.1.4"
+    assert cart["origin"].startswith("record registry:sha256:")
+    assert cart["api"]["path"] == "openapi.yaml"
+
+
+def test_every_finding_of_a_run_is_told_and_nothing_is_written(shop: Shop) -> None:
+    digests = shop.push_all()
+    shop.record("cart", digests["cart"], commit="f" * 40)
+    shop.record("orders", "sha256:" + "0" * 64)
+    refused = shop.run("lock", "--records", "ci", "--json", code=1)
+    assert {(f["code"], f["subject"]) for f in refused.json["findings"]} >= {
+        ("commit-mismatch", "cart"),
+        ("tag-moved", "orders"),
+        ("digest-missing", "orders"),
+    }
+    assert not shop.lock.exists()
+    assert not list(shop.root.glob("**/.*.tmp"))
+
+
+def test_check_names_every_reason(shop: Shop) -> None:
+    shop.push_all()
+    shop.run("lock")
+    assert shop.run("lock", "--check", "--json").json["up_to_date"]
+    shop.change("cart", "services/cart", "second of cart")
+    (shop.root / "nginx.conf").write_text("worker_processes 2;\n")
+    (shop.root / "stack.yaml").write_text((shop.root / "stack.yaml").read_text().replace(":-16", ":-17"))
+    stale = shop.run("lock", "--check", "--json", code=1).json
+    assert {(f["code"], f["subject"]) for f in stale["findings"] if not f["note"]} == {
+        ("commit-changed", "cart"),
+        ("config-changed", "nginx.conf"),
+        ("config-changed", "stack.yaml"),
+        ("image-changed", "db"),
+    }
+
+
+def test_a_submodule_with_local_commits_is_refused_by_name(shop: Shop) -> None:
+    shop.push_all()
+    commit_file(shop.root / "services" / "cart", "local.txt", "x", "local")
+    refused = shop.run("lock", code=1)
+    assert "cart: the submodule services/cart is not as committed" in refused.err
+    assert not shop.lock.exists()
+
+
+def test_a_hotfix_lock_names_its_parent_and_changes_one_service(shop: Shop) -> None:
+    shop.push_all()
+    parent = shop.run("lock", "--json").json["id"]
+    new = commit_file(shop.source("cart"), "fix.txt", "fix", "fix the cart")
+    shop.push("cart")
+    derived = shop.run(
+        "lock", "--from", "locks/current.yaml", "--set", f"cart={new}", "-o", "hotfix.yaml", "--json"
+    ).json
+    assert derived["parent"] == parent
+    changed = shop.run("diff", "locks/current.yaml", "hotfix.yaml", "--json").json
+    assert [service["service"] for service in changed["services"]] == ["cart"]
+    assert "derived from" in shop.run("show", "hotfix.yaml").out
+
+
+def test_a_moved_tag_is_found_by_verify(shop: Shop) -> None:
+    shop.push_all()
+    shop.run("lock")
+    shop.push(
+        "cart",
+        shop.commit("cart"),
+        {"org.opencontainers.image.revision": shop.commit("cart"), "other": "build"},
+    )
+    refused = shop.run("verify", code=1)
+    assert "[tag-moved] cart" in refused.err
+    assert "do not deploy this lock" in refused.err
+
+
+def test_the_diff_tells_the_commits_between_from_the_checkout(shop: Shop) -> None:
+    shop.push_all()
+    shop.run("lock", "-o", "old.yaml")
+    shop.change("cart", "services/cart", "Sell bread too")
+    shop.push("cart")
+    shop.run("lock")
+    for form in ([], ["--markdown"]):
+        assert "Sell bread too" in shop.run("diff", "old.yaml", "locks/current.yaml", *form).out
+
+
+def test_a_lock_needs_no_docker(shop: Shop) -> None:
+    shop.push_all()
+    shop.environment["DOCKER_HOST"] = "tcp://127.0.0.1:1"
+    shop.run("lock")
+
+
+def test_only_without_any_lock_says_what_to_do(shop: Shop) -> None:
+    refused = shop.run("lock", "--only", "cart", code=2)
+    assert "there is no locks/current.yaml" in refused.err
+    assert "make a whole one first" in refused.err
+
+
+def test_in_github_actions_the_lock_is_an_output_and_findings_are_annotations(
+    shop: Shop, tmp_path: Path
+) -> None:
+    shop.push_all()
+    shop.environment.update(
+        CI="true", GITHUB_ACTIONS="true", GITHUB_OUTPUT=str(tmp_path / "out"), GITHUB_STEP_SUMMARY=str(tmp_path / "summary"),
+        GITHUB_SERVER_URL="https://github.example", GITHUB_REPOSITORY="acme/shop", GITHUB_RUN_ID="7",
+        GITHUB_REF="refs/pull/57/merge", GITHUB_HEAD_REF="bump-cart", GITHUB_EVENT_NAME="push", GITHUB_SHA="a" * 40,
+    )  # fmt: skip
+    made = shop.run("lock", "--json").json
+    assert f"lock-id={made['id']}" in (tmp_path / "out").read_text()
+    source = shop.run("show", "--json").json["source"]
+    assert (source["pull_request"], source["ref"], source["run"]) == (
+        57, "bump-cart", "https://github.example/acme/shop/actions/runs/7",
+    )  # fmt: skip
+    shop.record("cart", "sha256:" + "0" * 64)
+    refused = shop.run("lock", "--records", "ci", "-o", "other.yaml", code=1)
+    assert "::error title=digest-missing::" in refused.err
+    assert "digest-missing" in (tmp_path / "summary").read_text()
+
+
+def test_progress_and_findings_stay_out_of_the_result(shop: Shop) -> None:
+    shop.push_all()
+    made = shop.run("lock", "--json")
+    json.loads(made.out)
+    assert made.err == ""

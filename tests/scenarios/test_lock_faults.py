@@ -1,0 +1,154 @@
+"""The lock when the world misbehaves: clear messages, the right exit codes, no half-written file."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lockflight.testing import faults
+from lockflight.testing.registry import RegistryServer
+from lockflight.testing.registry_auth import Door
+from tests.support.shop import Shop
+
+PASSWORD = "marked-secret-7f3a"
+
+
+@pytest.fixture
+def server() -> Iterator[RegistryServer]:
+    with RegistryServer() as started:
+        yield started
+
+
+@pytest.fixture
+def shop(tmp_path: Path, server: RegistryServer) -> Shop:
+    made = Shop(tmp_path, f"{server.host}/acme")
+    made.push_all()
+    return made
+
+
+def leftovers(shop: Shop) -> list[Path]:
+    return [path for path in shop.root.rglob("*") if path.name.endswith(".tmp")]
+
+
+def test_a_registry_that_is_down_is_exit_3_and_named(shop: Shop, server: RegistryServer) -> None:
+    server.faults.answer_next(faults.status(500), times=None)
+    failed = shop.run("lock", code=3)
+    assert server.host in failed.err
+    assert not shop.lock.exists()
+    assert failed.err.count("error:") <= 3, "each different failure once, not once for each image"
+
+
+def test_a_busy_registry_is_asked_again(shop: Shop, server: RegistryServer) -> None:
+    server.faults.answer_next(faults.status(429, retry_after="0"), times=3)
+    server.faults.answer_next(faults.status(503), times=2)
+    shop.run("lock")
+
+
+def test_a_cut_connection_is_asked_again(shop: Shop, server: RegistryServer) -> None:
+    server.faults.answer_next(faults.drop(), times=2)
+    shop.run("lock")
+
+
+def test_wrong_bytes_are_a_finding_and_no_lock(shop: Shop, server: RegistryServer) -> None:
+    server.faults.answer_next(faults.flipped_body(), times=None, method="GET", path="/acme/cart/manifests/")
+    refused = shop.run("lock", "--json", code=1)
+    assert ("wrong-content", "cart") in {(f["code"], f["subject"]) for f in refused.json["findings"]}
+    assert not shop.lock.exists()
+
+
+def test_findings_win_over_failures_and_both_are_told(shop: Shop, server: RegistryServer) -> None:
+    server.faults.answer_next(faults.status(500), times=None, path="/acme/orders/")
+    shop.record("cart", "sha256:" + "0" * 64)
+    refused = shop.run("lock", "--records", "ci", code=1)
+    assert "[digest-missing] cart" in refused.err
+    assert "orders" in refused.err
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
+def test_an_interruption_in_the_middle_leaves_nothing_half_written(
+    shop: Shop, server: RegistryServer, sent: signal.Signals, code: int
+) -> None:
+    server.faults.answer_next(faults.silence(), times=None)
+    before = len(server.requests)
+    process = shop.start("lock")
+    deadline = time.monotonic() + 60
+    while len(server.requests) == before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(sent)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert "interrupted" in err
+    assert not shop.lock.exists()
+    assert leftovers(shop) == []
+
+
+def test_secrets_are_in_no_output_log_or_lock(tmp_path: Path) -> None:
+    import base64
+
+    with RegistryServer(door=Door(users={"ada": PASSWORD})) as server:
+        shop = Shop(tmp_path, f"{server.host}/acme")
+        (tmp_path / "docker").mkdir()
+        auth = base64.b64encode(f"ada:{PASSWORD}".encode()).decode()
+        (tmp_path / "docker" / "config.json").write_text(json.dumps({"auths": {server.host: {"auth": auth}}}))
+        refused = shop.run("-v", "lock", "--log", "log.json", code=1)
+        assert "[image-missing] cart" in refused.err
+        server.door = Door(users={"ada": "another"})
+        server.api  # noqa: B018 - the same server, with another door
+        denied = shop.run("-v", "lock", "--log", "log.json", code=None)
+        written = [path.read_bytes() for path in shop.root.rglob("*") if path.is_file()]
+        written += [path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+        said = (refused.out + refused.err + denied.out + denied.err).encode()
+        for secret in (PASSWORD, auth):
+            assert not any(secret.encode() in text for text in [*written, said])
+
+
+def test_a_denied_registry_says_how_to_log_in(tmp_path: Path) -> None:
+    with RegistryServer(door=Door(users={"ada": PASSWORD})) as server:
+        shop = Shop(tmp_path, f"{server.host}/acme")
+        denied = shop.run("lock", code=3)
+        assert f"docker login {server.host}" in denied.err
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("lockflight.yaml", "version: 1\nversion: 1\n", "the key 'version' stands there twice"),
+        ("lockflight.yaml", "version:\n\t1\n", "tab"),
+        ("lockflight.yaml", "\ufeffversion: 1\n", "byte order mark"),
+        ("lockflight.yaml", "version: 1\0\n", "NUL byte"),
+        ("lockflight.yaml", "- 1\n", "is no mapping"),
+        ("stack.yaml", "services: [\n", "stack.yaml"),
+        ("stack.yaml", 'services: {db: {image: "${PG:?set PG}"}}\n', "set PG"),
+        ("ci/cart.json", '{"lockflight_record": 1, "digest": "sha256:short"}', "ci/cart.json:1: digest"),
+        ("ci/cart.json", '{"lockflight_record": 1, "commit": "abc"}', "commit"),
+        ("ci/cart.json", "{", "ci/cart.json"),
+    ],
+)
+def test_bad_input_is_exit_2_with_its_place(shop: Shop, file: str, text: str, said: str) -> None:
+    (shop.root / file).parent.mkdir(exist_ok=True)
+    (shop.root / file).write_text(text)
+    records = ["--records", "ci"] if file.startswith("ci/") else []
+    refused = shop.run("lock", *records, code=2)
+    assert said in refused.err
+    assert not shop.lock.exists()
+
+
+def test_an_edited_lock_is_refused_at_every_door(shop: Shop) -> None:
+    shop.run("lock")
+    shop.lock.write_text(shop.lock.read_text().replace("linux/arm64", "linux/arm", 1))
+    for command in (["verify"], ["verify", "--offline"], ["show"], ["lock", "--check"], ["lock", "--only", "cart"],
+                    ["lock", "--from", "locks/current.yaml", "-o", "x.yaml"], ["diff", "locks/current.yaml", "locks/current.yaml"],
+                    ["export", "--format", "env"]):  # fmt: skip
+        assert "the id does not match the content" in shop.run(*command, code=2).err, command
+
+
+def test_a_folder_that_cannot_be_written_is_exit_3(shop: Shop) -> None:
+    (shop.root / "locks").write_text("a file is in the way")
+    failed = shop.run("lock", code=3)
+    assert "cannot write" in failed.err
+    assert leftovers(shop) == []
