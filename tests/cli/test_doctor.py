@@ -203,7 +203,7 @@ def test_files_and_variables_of_the_stack_are_looked_at(surroundings: Surroundin
     compose = surroundings.folder / "compose.yaml"
     compose.write_text('services: {cart: {image: "ghcr.io/acme/cart:${TAG}"}}\n')
     states = [(answer.state, answer.found) for answer in stack.files(shop)]
-    assert states[0] == (State.OK, "compose.yaml: 1 services")
+    assert states[0] == (State.OK, "compose.yaml: services cart")
     assert states[1][0] is State.NOTE
     assert "TAG" in states[1][1]
     compose.write_text('services: {cart: {image: "ghcr.io/acme/cart:${TAG:?say it}"}}\n')

@@ -124,6 +124,15 @@ def test_a_service_gets_its_workflow_and_no_manifest(
     assert "fill in" not in capsys.readouterr().err
 
 
+def test_the_branch_of_the_origin_counts_and_not_the_one_that_is_checked_out(tmp_path: Path) -> None:
+    origin = new_repository(tmp_path / "cart")
+    commit_file(origin, "Dockerfile", "FROM scratch\n")
+    git(tmp_path, "clone", "--quiet", "cart", "clone")
+    git(tmp_path / "clone", "switch", "--quiet", "--create", "my-idea")
+    assert init(tmp_path / "clone", "--ci", "github", "--service") == EXIT_DONE
+    assert "branches:\n      - main\n" in (tmp_path / "clone" / RECORD).read_text()
+
+
 def test_the_service_may_be_named_and_its_registry_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

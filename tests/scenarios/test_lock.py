@@ -138,7 +138,8 @@ def test_a_hotfix_lock_names_its_parent_and_changes_one_service(shop: Shop) -> N
     shop.push_all()
     parent = shop.run("lock", "--json").json["id"]
     new = commit_file(shop.source("cart"), "fix.txt", "fix", "fix the cart")
-    shop.push("cart")
+    image = f"{shop.prefix}/cart:{new}@{shop.push('cart')}"
+    shop.run("-C", str(shop.source("cart")), "record", "--image", image, "--api", "openapi.yaml", "--push")
     derived = shop.run(
         "lock", "--from", "locks/current.yaml", "--set", f"cart={new}", "-o", "hotfix.yaml", "--json"
     ).json

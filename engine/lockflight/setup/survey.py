@@ -72,7 +72,7 @@ def survey(folder: Path, git: Git, environment: Mapping[str, str]) -> Survey:
     return Survey(
         folder=folder.name,
         repository=head.repository if head else None,
-        branch=head.ref if head else None,
+        branch=_default_branch(folder, environment) or (head.ref if head else None),
         submodules=modules,
         compose=files,
         compose_project=reading.project,
@@ -82,6 +82,13 @@ def survey(folder: Path, git: Git, environment: Mapping[str, str]) -> Survey:
         has_schemas=(folder / "schemas" / "manifest.schema.json").is_file(),
         warnings=tuple(reading.warnings),
     )
+
+
+def _default_branch(folder: Path, environment: Mapping[str, str]) -> str | None:
+    """The branch that a clone of the origin begins on; the one that is checked out may be anything."""
+    command = ["git", "-C", str(folder), "symbolic-ref", "--short", "refs/remotes/origin/HEAD"]
+    said = commands.ask(command, environment)
+    return said.output.removeprefix("origin/") if said.ok else None
 
 
 def _variables(folder: Path, files: ComposeFiles, reading: Reading) -> dict[str, str]:

@@ -28,6 +28,6 @@ def files(surroundings: Surroundings) -> Iterator[Checked]:
         return
     if project is None:
         return
-    yield ok("stack", f"{', '.join(manifest.stack.files)}: {len(project.services)} services")
+    yield ok("stack", f"{', '.join(manifest.stack.files)}: services {', '.join(sorted(project.services))}")
     for warning in project.warnings:
         yield note("stack", str(warning), warning.hint or "set it in the stack's env file")
