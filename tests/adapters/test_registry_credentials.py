@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -201,7 +200,3 @@ def test_secrets_are_in_no_text_made_of_credentials() -> None:
     credentials = Credentials("ada", SECRET, SECRET, SECRET)
     assert SECRET not in f"{credentials!r} {credentials}"
     assert credentials.basic == f"Basic {encoded('ada:' + SECRET)}"
-
-
-def test_the_environment_of_this_process_is_not_looked_at(tmp_path: Path) -> None:
-    assert "DOCKER_CONFIG" not in environment(tmp_path) or os.environ.get("DOCKER_CONFIG") != str(tmp_path)

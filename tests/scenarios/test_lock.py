@@ -45,7 +45,18 @@ def test_the_same_inputs_give_the_same_bytes_and_an_unchanged_lock_is_not_rewrit
 def test_no_checkout_of_a_submodule_is_needed(shop: Shop, tmp_path: Path) -> None:
     digests = shop.push_all()
     image = f"{shop.prefix}/cart:{shop.commit('cart')}@{digests['cart']}"
-    shop.run("-C", str(shop.source("cart")), "record", "--service", "cart", "--image", image, "--api", "openapi.yaml", "--push")
+    shop.run(
+        "-C",
+        str(shop.source("cart")),
+        "record",
+        "--service",
+        "cart",
+        "--image",
+        image,
+        "--api",
+        "openapi.yaml",
+        "--push",
+    )
     made = shop.run("lock", "--json").json
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", str(shop.root), str(clone))

@@ -208,6 +208,21 @@ def test_a_monorepo_is_locked_by_path(tmp_path: Path) -> None:
     assert "tools/generator has a Dockerfile" in render(proposal)
 
 
+def test_images_named_like_folders_with_a_dockerfile_are_built_from_them(tmp_path: Path) -> None:
+    repository = new_repository(tmp_path / "mono")
+    commit_file(repository, "shop/cart/Dockerfile", "FROM scratch\n")
+    compose = """services:
+  cart: {image: "localhost:5000/shop/cart:latest"}
+  store: {image: "localhost:5000/mirror/store:1"}
+"""
+    commit_file(repository, "compose/stack.yaml", compose)
+    proposal = proposed(repository)
+    manifest = loaded(repository, proposal)
+    assert {name: service.path for name, service in manifest.services.items()} == {"cart": "shop/cart"}
+    assert manifest.image == "localhost:5000/shop/{service}"
+    assert proposal.third_party == ("store",)
+
+
 def test_without_a_compose_file_every_dockerfile_is_a_service(tmp_path: Path) -> None:
     repository = new_repository(tmp_path / "mono")
     for folder in ("services/api", "services/web", "node_modules/other", ".hidden"):
@@ -274,6 +289,11 @@ MODULES = st.builds(
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("names")
+
+
 @given(
     uses=st.lists(USES, max_size=4, unique_by=lambda use: use.name),
     modules=st.lists(MODULES, max_size=4, unique_by=lambda module: module.path),
@@ -283,7 +303,7 @@ MODULES = st.builds(
     dockerfiles=st.lists(TEXTS, max_size=3),
 )
 def test_whatever_names_are_found_the_manifest_loads(
-    tmp_path_factory: pytest.TempPathFactory,
+    scratch: Path,
     uses: list[ComposeUse],
     modules: list[FoundSubmodule],
     folder: str,
@@ -299,6 +319,6 @@ def test_whatever_names_are_found_the_manifest_loads(
         uses=tuple(uses),
         dockerfiles=tuple(dockerfiles),
     )
-    manifest = loaded(tmp_path_factory.getbasetemp(), propose(found))
+    manifest = loaded(scratch, propose(found))
     for name in manifest.services:
         manifest.image_of(name, "a" * 40)

@@ -39,12 +39,12 @@ class RealRegistry:
 
 
 @contextmanager
-def docker_registry(folder: Path) -> Iterator[RealRegistry]:
-    """A registry that answers, with everything that it keeps in `folder`; stopped at the end."""
+def docker_registry(folder: Path, more: str = "") -> Iterator[RealRegistry]:
+    """A registry that answers, with everything that it keeps in `folder`; `more` adds to its settings."""
     program = shutil.which("docker-registry")
     if program is None:
         pytest.fail("docker-registry is missing: run .ci/setup, which installs it")
-    registry = next(filter(None, (_start(program, folder, attempt) for attempt in range(10))), None)
+    registry = next(filter(None, (_start(program, folder, attempt, more) for attempt in range(10))), None)
     if registry is None:
         pytest.fail("docker-registry found no free port in ten attempts")
     try:
@@ -53,12 +53,12 @@ def docker_registry(folder: Path) -> Iterator[RealRegistry]:
         _stop(registry.process)
 
 
-def _start(program: str, folder: Path, attempt: int) -> RealRegistry | None:
+def _start(program: str, folder: Path, attempt: int, more: str) -> RealRegistry | None:
     """One attempt. None when somebody else took the port between choosing and using it."""
     token = uuid.uuid4().hex
     port = _free_port()
     config = folder / f"registry-{attempt}.yml"
-    config.write_text(_CONFIG.format(root=folder / "content", port=port, token=token))
+    config.write_text(_CONFIG.format(root=folder / "content", port=port, token=token) + more)
     output = folder / f"registry-{attempt}.log"
     with output.open("wb") as log:
         process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log)

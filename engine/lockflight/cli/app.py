@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,24 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "is everything here that the manifest needs, and how to get what is missing"),
     "demo": ("demo", "the whole flight on this machine, in a scratch folder"),
 }
+
+
+class Help(argparse.HelpFormatter):
+    """Wraps the description to the terminal, and keeps lists of commands and examples as they are written."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if not re.match(r"(examples|commands):\n", text):
+            return "\n\n".join(
+                super(Help, self)._fill_text(paragraph, width, indent) for paragraph in text.split("\n\n")
+            )
+        return "\n".join(self._example(line, width) for line in text.splitlines())
+
+    def _example(self, line: str, width: int) -> str:
+        """An example that is too long for the terminal has its explanation on a line of its own."""
+        parts = re.fullmatch(r"(  \S.*?) {2,}(\S.*)", line)
+        if len(line) <= width or parts is None:
+            return line
+        return f"{parts.group(1)}\n      {parts.group(2)}"
 
 
 class Parser(argparse.ArgumentParser):
@@ -88,7 +107,7 @@ def command_parser(name: str, module: ModuleType | None = None) -> Parser:
         prog=f"lockflight {name}",
         description=module.__doc__,
         epilog=module.EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         allow_abbrev=False,
     )
     module.arguments(parser)
@@ -115,7 +134,7 @@ def _overview() -> Parser:
             "One lock of every service's exact build, lifted unchanged from a pull request to production."
         ),
         epilog=f"commands:\n{listed}\n\n'lockflight COMMAND --help' explains each.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         allow_abbrev=False,
     )
     parser.add_argument("--version", "-V", action="version", version=f"lockflight {__version__}")

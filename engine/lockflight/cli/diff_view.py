@@ -118,7 +118,7 @@ def _row(change: ServiceChange) -> list[str]:
 
 
 def _digest(service: LockedService | None) -> str | None:
-    return short_digest(service.digest)[len("sha256:") :] if service and service.digest else None
+    return short_digest(service.digest) if service and service.digest else None
 
 
 def _arrow(old: str | None, new: str | None) -> str:

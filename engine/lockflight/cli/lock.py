@@ -26,8 +26,7 @@ EXAMPLES = """examples:
   lockflight lock                                 records from the registry, else image labels, else tags
   lockflight lock --records ci-outputs            with the records in a folder ('-' reads them from stdin)
   lockflight lock --check                         is locks/current.yaml still what the manifest wants?
-  lockflight lock --from locks/archive/ID/lock.yaml --set cart=SHA -o hotfix.yaml
-                                                  that lock, with another build of one service
+  lockflight lock --from old.yaml --set cart=SHA -o hotfix.yaml  that lock, with another build of one service
 """
 
 

@@ -11,7 +11,7 @@ from lockflight.cli.which_lock import add_lock_argument, load_lock
 from lockflight.errors import EXIT_DONE
 
 if TYPE_CHECKING:
-    from lockflight.locks.model import Lock
+    from lockflight.locks.model import Lock, LockedService
 
 EXAMPLES = """examples:
   lockflight show                          the lock in locks/current.yaml
@@ -75,7 +75,7 @@ def _services(lock: Lock, full: bool) -> list[list[str]]:
             name,
             service.version or "-",
             service.commit if full else service.commit[:12],
-            named(service.image, service.tag),
+            _image(service, full),
             short_digest(service.digest, full),
             _origin(service.origin, full),
         ]
@@ -83,11 +83,17 @@ def _services(lock: Lock, full: bool) -> list[list[str]]:
     ]
 
 
+def _image(service: LockedService, full: bool) -> str:
+    """The image's name; its tag only where it says more than the commit in the column beside."""
+    is_commit = service.tag == service.commit
+    return named(service.image, None if is_commit and not full else service.tag)
+
+
 def _origin(origin: str | None, full: bool) -> str:
-    """Who vouches; an artefact's digest in the registry is as good with its first digits."""
+    """Who vouches; that a record lies in the registry matters more than under which digest."""
     if origin is None:
         return "-"
-    return origin if full else re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1", origin)
+    return origin if full else re.sub(r"registry:sha256:[0-9a-f]{64}", "registry", origin)
 
 
 def _images(lock: Lock, full: bool) -> list[list[str]]:
@@ -111,4 +117,4 @@ def named(image: str | None, tag: str | None) -> str:
 def short_digest(digest: str | None, full: bool = False) -> str:
     if digest is None:
         return "-"
-    return digest if full else digest[: len("sha256:") + 12]
+    return digest if full else digest.removeprefix("sha256:")[:12]

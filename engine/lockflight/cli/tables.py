@@ -73,7 +73,10 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+    if len(text) <= width:
+        return text
+    # Of an image or a path the end says most.
+    return f"…{text[1 - width :]}" if "/" in text and " " not in text else f"{text[: width - 1]}…"
 
 
 def _one_line(text: str) -> str:

@@ -41,20 +41,27 @@ class Matched:
     third_party: list[Use] = field(default_factory=list)
 
 
-def match(uses: Sequence[Use], submodules: Sequence[FoundSubmodule], project: str) -> Matched:
-    """Sort compose services by what they are built from."""
+def match(
+    uses: Sequence[Use], submodules: Sequence[FoundSubmodule], folders: Sequence[str], project: str
+) -> Matched:
+    """Sort compose services by what they are built from; `folders` are those with a Dockerfile."""
     matched = Matched({module.path: [] for module in submodules})
-    by_name = _by_name(uses, submodules, project)
+    by_name = {
+        **_by_name(uses, [folder for folder in folders if folder != "."], project),
+        **_by_name(uses, [module.path for module in submodules], project),
+    }
     for use in uses:
         path = _submodule_around(use.compose, submodules) or by_name.get(use.name)
-        if path is not None:
+        if path in matched.by_submodule:
             matched.by_submodule[path].append(use)
-        elif not use.compose.builds:
-            matched.third_party.append(use)
-        elif use.compose.context is None:
+        elif use.compose.builds and use.compose.context is not None:
+            matched.by_folder.setdefault(folder_of(use.compose), []).append(use)
+        elif path is not None:
+            matched.by_folder.setdefault(path, []).append(use)
+        elif use.compose.builds:
             matched.elsewhere.append(use)
         else:
-            matched.by_folder.setdefault(folder_of(use.compose), []).append(use)
+            matched.third_party.append(use)
     return matched
 
 
@@ -76,11 +83,11 @@ def _submodule_around(use: ComposeUse, submodules: Iterable[FoundSubmodule]) -> 
     return None
 
 
-def _by_name(uses: Sequence[Use], submodules: Sequence[FoundSubmodule], project: str) -> dict[str, str]:
-    """Submodules for those services whose name, or whose image's name, says which one it is."""
+def _by_name(uses: Sequence[Use], sources: Sequence[str], project: str) -> dict[str, str]:
+    """The sources of those services whose name, or whose image's name, says which one it is."""
     found = {}
     for use in uses:
-        path = _named_like(use, submodules, project)
+        path = _named_like(use, sources, project)
         if path is not None and not _is_built_elsewhere(use):
             found[use.name] = path
     ours = _our_prefix(use for use in uses if use.name in found)
@@ -105,14 +112,14 @@ def _is_foreign(use: Use, ours: str | None) -> bool:
     return use.image.prefix != ours
 
 
-def _named_like(use: Use, submodules: Sequence[FoundSubmodule], project: str) -> str | None:
-    exact = [module.path for module in submodules if last_part(module.path) == use.name]
+def _named_like(use: Use, sources: Sequence[str], project: str) -> str | None:
+    exact = [path for path in sources if last_part(path) == use.name]
     if len(exact) == 1:
         return exact[0]
     for text in (use.name, use.image.last if use.image else None):
         if text is not None:
             key = same_name_key(text, project)
-            alike = [m.path for m in submodules if same_name_key(last_part(m.path), project) == key]
+            alike = [path for path in sources if same_name_key(last_part(path), project) == key]
             if len(alike) == 1:
                 return alike[0]
     return None

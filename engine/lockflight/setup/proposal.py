@@ -104,7 +104,7 @@ def propose(survey: Survey, answers: Answers | None = None) -> Proposal:
     project = _project(survey, answers)
     modules, warnings = _usable(survey.submodules)
     uses = [Use(use, read_image(use.image, survey.variables) if use.image else None) for use in survey.uses]
-    matched = match([use for use in uses if is_service_name(use.name)], modules, project)
+    matched = match([use for use in uses if is_service_name(use.name)], modules, survey.dockerfiles, project)
     drafts = _drafts(matched, modules, survey, project)
     naming = naming_of(
         [(draft.name, use.image) for draft in drafts for use in draft.uses], answers.registry, answers.tag

@@ -33,8 +33,10 @@ def denied(registry: str, about: str, error: Denied) -> RegistryDenied:
         found = lookup.trouble
     elif lookup.credentials is not None:
         found = f"the credentials from {lookup.source} do not suffice"
-    else:
+    elif lookup.source:
         found = f"there are no credentials for it in {lookup.source}"
+    else:
+        found = "no credentials were looked for"
     return RegistryDenied(
         f"cannot {about}: {registry} {error.why}; {found}",
         hint=f"docker login {registry}; a repository that does not exist is often denied like this too",

@@ -1,0 +1,43 @@
+"""The demo, as a newcomer runs it: everything in it is real, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_the_demo_flies_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "lockflight", "demo"], capture_output=True, text=True, env=environment, timeout=300
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    for shown in (
+        "written",
+        "the id does not match the content",
+        "tag-moved",
+        "commit-changed",
+        "image-missing",
+        "1 changed",
+    ):
+        assert shown in done.stdout
+    assert list(tmp_path.iterdir()) == []
+    running = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True)
+    assert running.stdout == ""
+
+
+def test_the_demo_insists_on_what_it_shows(tmp_path: Path) -> None:
+    """A demo that went on after a command ended otherwise than it says would fake its main step."""
+    from lockflight.demo.stage import Stage
+    from lockflight.errors import OutsideError
+
+    stage = Stage(tmp_path, quiet=True)
+    assert "hello" in stage.run("echo", "hello")
+    try:
+        stage.run("false")
+    except OutsideError as error:
+        assert "ended with 1" in str(error)
+    else:
+        raise AssertionError("the demo went on")
