@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +74,23 @@ def open_registry(environment: Mapping[str, str], insecure: frozenset[str]) -> R
         insecure=insecure,
         cache=ContentCache(cache_folder(environment) / "content.db"),
     )
+
+
+def credential_source(environment: Mapping[str, str]) -> Callable[[str], str]:
+    """Tells where the credentials for a registry come from, never what they are."""
+    from lockflight.adapters.registry_oci.credentials import DockerCredentials
+
+    store = DockerCredentials(environment)
+
+    def source(host: str) -> str:
+        found = store.find(host)
+        if found.trouble:
+            return found.trouble
+        return (
+            f"credentials from {found.source}" if found.credentials else f"anonymous: none in {found.source}"
+        )
+
+    return source
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:

@@ -120,12 +120,14 @@ def test_loopback_is_spoken_to_in_plain_http_and_asked_once(
 
 
 def test_a_registry_that_is_not_listed_is_never_sent_anything_in_plain_http(
-    registry_server: RegistryServer, open_registry: OpenRegistry
+    registry_server: RegistryServer, open_registry: OpenRegistry, clock: FakeClock
 ) -> None:
     image = put(registry_server)
-    with pytest.raises(RegistryUnavailable, match="no encrypted connection"):
+    with pytest.raises(RegistryUnavailable, match="does not speak https") as caught:
         open_registry().resolve(ImageReference(outside(registry_server), image.path, image.tag))
     assert registry_server.requests == []
+    assert "insecure: true" in (caught.value.problems[0].hint or "")
+    assert clock.slept == []
 
 
 def test_a_listed_registry_that_speaks_no_https_is_spoken_to_in_plain_http(

@@ -41,7 +41,7 @@ def _made(kind: type[HTTPError]) -> HTTPError:
         "host": "a.example",
         "partial": 1,
         "expected": 2,
-        "response": None,
+        "response": urllib3.HTTPResponse(b""),
         "length": b"1",
         "retries": None,
         "defects": [],

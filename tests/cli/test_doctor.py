@@ -16,10 +16,10 @@ from lockflight.adapters.system_clock import SystemClock
 from lockflight.cli.app import run
 from lockflight.errors import EXIT_DONE, EXIT_REFUSED, OutsideError
 from lockflight.setup.checks import docker, machine, manifest, registries, repository, stack
-from lockflight.setup.checks.credentials import credential_source
 from lockflight.setup.checks.model import Check, Checked, State, Surroundings, ok
 from lockflight.setup.checks.run import examine
 from lockflight.testing.git import FakeGit
+from lockflight.wiring import credential_source
 from tests.setup.repositories import deployment, without_checkouts
 from tests.support.registry_process import RealRegistry
 from tests.support.repositories import commit_file, git, new_repository
@@ -201,12 +201,12 @@ def test_files_and_variables_of_the_stack_are_looked_at(surroundings: Surroundin
     shop = with_manifest(surroundings, MANIFEST % "ghcr.io/acme" + STACK)
     assert "compose.yaml does not exist" in answers(stack.files, shop)["stack"].found
     compose = surroundings.folder / "compose.yaml"
-    compose.write_text('services: {cart: {image: "ghcr.io/acme/cart:${TAG}"}}\n')
+    compose.write_text('services: {cart: {image: "ghcr.io/acme/cart:${TAG:?pinned}", command: "${TAG}"}}\n')
     states = [(answer.state, answer.found) for answer in stack.files(shop)]
     assert states[0] == (State.OK, "compose.yaml: services cart")
     assert states[1][0] is State.NOTE
     assert "TAG" in states[1][1]
-    compose.write_text('services: {cart: {image: "ghcr.io/acme/cart:${TAG:?say it}"}}\n')
+    compose.write_text('services: {db: {image: "postgres:${TAG:?say it}"}}\n')
     assert answers(stack.files, shop)["stack"].state is State.MISSING
 
 
@@ -223,9 +223,8 @@ def test_files_and_variables_of_the_stack_are_looked_at(surroundings: Surroundin
         ),
         ({"auths": {"https://ghcr.io/v2/": {"identitytoken": "secret"}}}, "credentials from {home}"),
         ({"auths": {"ghcr.io": {}}}, "anonymous"),
-        ({"credHelpers": {"ghcr.io": "pass"}}, "credentials from docker-credential-pass"),
-        ({"credsStore": "desktop", "auths": {"ghcr.io": {}}}, "credentials from docker-credential-desktop"),
-        ([], "anonymous"),
+        ({"credHelpers": {"ghcr.io": "none-such"}}, "docker-credential-none-such cannot be run"),
+        ([], "{home}/.docker/config.json is no JSON object"),
     ],
 )
 def test_where_credentials_come_from_is_told_without_them(
@@ -233,7 +232,7 @@ def test_where_credentials_come_from_is_told_without_them(
 ) -> None:
     (tmp_path / ".docker").mkdir()
     (tmp_path / ".docker" / "config.json").write_text(json.dumps(config))
-    found = credential_source("ghcr.io", {"HOME": str(tmp_path)})
+    found = credential_source({"HOME": str(tmp_path), "PATH": "/nowhere"})("ghcr.io")
     assert found.startswith(source.format(home=tmp_path))
     assert "secret" not in found.removeprefix(source.format(home=tmp_path))
 

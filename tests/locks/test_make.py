@@ -74,7 +74,9 @@ class World:
 
     def stack(self, text: str = STACK) -> None:
         (self.root / "stack.yaml").write_text(text)
-        self.manifest((self.root / "lockflight.yaml").read_text() + "stack: {files: [stack.yaml]}\n")
+        manifest = (self.root / "lockflight.yaml").read_text()
+        if "stack:" not in manifest:
+            self.manifest(manifest + "stack: {files: [stack.yaml]}\n")
         self.registry.add_image("postgres", "16-alpine")
 
     def record(self, name: str = "cart", **changes: Any) -> Found:
@@ -337,6 +339,14 @@ def test_a_third_party_image_is_interpolated_as_compose_would(world: World) -> N
     (world.root / ".env").write_text("PG=16-alpine\n")
     world.stack(STACK.replace("16-alpine", "${PG:?set it}"))
     assert world.lock().images["db"].tag == "16-alpine"
+
+
+def test_a_variable_that_only_a_services_own_image_requires_need_not_be_set(world: World) -> None:
+    world.stack(STACK.replace("acme/cart:latest", "acme/cart:${CART_TAG:?set by the deploy script}"))
+    assert sorted(world.lock().images) == ["db"]
+    world.stack(STACK.replace("16-alpine", "${PG:?set it}"))
+    with pytest.raises(InputError, match="needs the variable PG, which is not set: set it"):
+        world.make()
 
 
 def test_a_service_of_the_stack_that_nobody_locks_is_refused_by_name(world: World) -> None:

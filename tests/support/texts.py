@@ -11,5 +11,5 @@ def everything_said(error: BaseException) -> str:
     current: BaseException | None = error
     while current is not None:
         parts += [str(current), repr(current), repr(current.args), repr(vars(current))]
-        current = current.__cause__ or current.__context__
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return "\n".join(parts)

@@ -45,10 +45,15 @@ def run(context: Context, _: argparse.Namespace) -> int:
 
 
 def _surroundings(context: Context) -> Surroundings:
-    from lockflight.setup.checks.credentials import credential_source
     from lockflight.setup.checks.manifest import load
     from lockflight.setup.checks.model import Surroundings
-    from lockflight.wiring import cache_folder, connect_git, open_registry, system_clock
+    from lockflight.wiring import (
+        cache_folder,
+        connect_git,
+        credential_source,
+        open_registry,
+        system_clock,
+    )
 
     folder, manifest, state = load(context.folder)
     insecure = manifest.insecure_registries() if manifest else frozenset()
@@ -58,7 +63,7 @@ def _surroundings(context: Context) -> Surroundings:
         cache=cache_folder(context.environment),
         git=connect_git(folder),
         clock=system_clock(),
-        credentials=lambda host: credential_source(host, context.environment),
+        credentials=credential_source(context.environment),
         open_registry=lambda: open_registry(context.environment, insecure),
         manifest=manifest,
         manifest_state=state,

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +49,10 @@ def say(message: str, hint: str | None = None) -> None:
 
 def report_bug(error: Exception, arguments: Sequence[str]) -> int:
     """A failure that nobody foresaw: a short apology, and a file that can be sent."""
+    # Every command would pay for loading what only this needs.
+    import platform
+    import traceback
+
     text = "".join(
         [
             f"lockflight {__version__}, Python {platform.python_version()}, {platform.platform()}\n",
@@ -109,6 +110,8 @@ def _escaped(text: str, in_field: bool) -> str:
 
 
 def _save(text: str) -> Path:
+    import tempfile
+
     handle, name = tempfile.mkstemp(prefix="lockflight-bug-", suffix=".log")
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,24 +76,26 @@ def load_project(
     profiles: frozenset[str] | None = None,
     project_name: str | None = None,
     root: Path | None = None,
+    pinned: frozenset[str] = frozenset(),
 ) -> ComposeProject:
     """Read compose files as `docker compose -f … config` would.
 
     `env_files` None means `.env` of the project directory; `profiles` None means all services; `root` is the
-    folder of the repository (default: the project directory): only what lies in it counts as its own.
+    folder of the repository (default: the project directory): only what lies in it counts as its own; `pinned`
+    are services whose image is named elsewhere, so that a variable which it requires need not be set.
     """
     if not files:
         raise InputError("no compose file is named", hint="list the compose files in the manifest")
     paths = [_absolute(file) for file in files]
     directory = _absolute(project_directory) if project_directory else paths[0].parent
     reader = Reader(_absolute(root) if root else directory)
-    scope = scope_of_environment(environment)
+    scope = replace(scope_of_environment(environment), pinned=pinned)
     env_paths = default_env_file(directory) if env_files is None else [_absolute(file) for file in env_files]
     scope = scope.below(reader.env(env_paths, scope))
     name = project_name or _project_name(reader, paths, directory, scope)
     if project_name or not _named_by(scope):
         of_project = Known(name, (Variable(_PROJECT_NAME, Origin.PROJECT),))
-        scope = Scope({**scope.known, _PROJECT_NAME: of_project})
+        scope = Scope({**scope.known, _PROJECT_NAME: of_project}, pinned)
     base = Base(directory, environment.get("HOME"))
     model = load_model(reader, [(path, NOWHERE) for path in paths], base, scope)
     return _Collector(reader, model, profiles).project(name, directory)

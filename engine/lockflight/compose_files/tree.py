@@ -94,13 +94,20 @@ class _Interpolator:
         try:
             known = substitute(value, self.scope.lookup)
         except TemplateError as error:
+            if self._is_pinned_image(path):
+                return Text("", self.document, path)
             raise InputError(str(error), place=self.document.place(path), hint=error.hint) from error
+        if self._is_pinned_image(path):
+            return Text(known.text, self.document, path, known.variables)
         self.warnings.extend(
             unset_warning(variable, self.document.place(path))
             for variable in known.variables
             if variable.origin is Origin.UNSET
         )
         return Text(known.text, self.document, path, known.variables)
+
+    def _is_pinned_image(self, path: YamlPath) -> bool:
+        return len(path) == 3 and path[::2] == ("services", "image") and path[1] in self.scope.pinned
 
 
 def unset_warning(variable: Variable, place: Place) -> Problem:

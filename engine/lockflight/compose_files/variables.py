@@ -40,13 +40,15 @@ class Scope:
     """The variables that one compose file sees."""
 
     known: Mapping[str, Known] = field(default_factory=dict)
+    # Services whose image is named elsewhere: what their `image` says need not be known.
+    pinned: frozenset[str] = frozenset()
 
     def lookup(self, name: str) -> Known | None:
         return self.known.get(name)
 
     def below(self, more: Mapping[str, Known]) -> Scope:
         """This scope with `more` added beneath: what is known already stays as it is."""
-        return Scope({**more, **self.known})
+        return Scope({**more, **self.known}, self.pinned)
 
 
 def scope_of_environment(environment: Mapping[str, str]) -> Scope:

@@ -84,6 +84,7 @@ def read_stack(manifest: Manifest, root: Path, environment: Mapping[str, str]) -
         env_files=None if stack.env_files is None else [root / file for file in stack.env_files],
         project_name=manifest.project,
         root=root,
+        pinned=frozenset(name for service in manifest.services for name in manifest.compose_names(service)),
     )
 
 

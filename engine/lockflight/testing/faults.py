@@ -27,7 +27,7 @@ class Reply:
     cut_after: int | None = None
     # The body never ends: zeros follow it for as long as the client listens.
     endless: bool = False
-    # Seconds between single bytes of the body; None sends it at once.
+    # Seconds between single bytes of head and body; None sends all at once.
     drip: float | None = None
     # Nothing is sent at all until the server stops.
     silent: bool = False
@@ -84,7 +84,7 @@ def silence() -> Fault:
 
 
 def drip(seconds: float) -> Fault:
-    """Send the body byte by byte, with a pause after each: never silent long enough for a read timeout."""
+    """Send all byte by byte, with a pause after each: never silent long enough for a read timeout."""
     return lambda reply: replace(reply, drip=seconds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import ssl
 import sys
@@ -160,6 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.silent or reply.cut_after == -1:
             self.close_connection = True
             return
+        if reply.drip is not None:
+            self.wfile = _Dripping(self.wfile, reply.drip, self.server.registry.stopping)
         self._send_head(reply)
         if self.command != "HEAD":
             self._send_body(reply)
@@ -176,17 +179,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _send_body(self, reply: Reply) -> None:
-        if reply.drip is not None:
-            self._drip(reply.body, reply.drip)
-            return
         self.wfile.write(reply.body[: reply.cut_after])
         self.close_connection = self.close_connection or reply.cut_after is not None or reply.endless
         while reply.endless and not self.server.registry.stopping.is_set():
             self.wfile.write(_A_PIECE)
 
-    def _drip(self, body: bytes, seconds: float) -> None:
-        for position in range(len(body)):
-            self.wfile.write(body[position : position + 1])
-            self.wfile.flush()
-            if self.server.registry.stopping.wait(seconds):
-                return
+
+class _Dripping(io.BufferedIOBase):
+    """Passes on what is written byte by byte, with pauses, until the server stops."""
+
+    def __init__(self, stream: io.BufferedIOBase, seconds: float, stopping: threading.Event) -> None:
+        self._stream = stream
+        self._seconds = seconds
+        self._stopping = stopping
+
+    def write(self, data: Any) -> int:
+        for position in range(len(data)):
+            self._stream.write(data[position : position + 1])
+            self._stream.flush()
+            if self._stopping.wait(self._seconds):
+                break
+        return len(data)
+
+    def flush(self) -> None:
+        self._stream.flush()

@@ -12,7 +12,7 @@ from lockflight import names
 # Docker Hub's registry answers under another name than its images carry.
 _API_HOSTS = {names.DOCKER_HUB: "registry-1.docker.io"}
 _PORTS = {"http": 80, "https": 443}
-_HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:/?#@\s]+)(?::([0-9]{1,5}))?")
+_HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 
 
 class BadAddress(ValueError):

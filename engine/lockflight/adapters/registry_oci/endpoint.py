@@ -13,7 +13,7 @@ from lockflight.adapters.registry_oci import failures
 from lockflight.adapters.registry_oci.addresses import Address, BadAddress, registry_address, schemes
 from lockflight.adapters.registry_oci.credentials import CredentialStore
 from lockflight.adapters.registry_oci.deadline import Deadline, TooLate
-from lockflight.adapters.registry_oci.http import USER_AGENT, Answer, ExchangeFailed, Transport
+from lockflight.adapters.registry_oci.http import USER_AGENT, Answer, ExchangeFailed, NotEncrypted, Transport
 from lockflight.adapters.registry_oci.redirects import follow
 from lockflight.adapters.registry_oci.retries import (
     RETRIED_STATUSES,
@@ -186,7 +186,7 @@ class Endpoint:
                     "GET", root, {"User-Agent": USER_AGENT}, deadline=deadline, largest=_LARGEST_GREETING
                 )
             except ExchangeFailed as error:
-                if error.lasting:
+                if error.lasting and not isinstance(error, NotEncrypted):
                     raise
                 tried[root.scheme] = error
                 continue

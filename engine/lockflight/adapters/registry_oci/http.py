@@ -23,6 +23,7 @@ from urllib3.exceptions import TimeoutError as PoolTimeout
 from lockflight import __version__
 from lockflight.adapters.registry_oci.addresses import Address
 from lockflight.adapters.registry_oci.deadline import Deadline
+from lockflight.adapters.registry_oci.timed import TimedHTTPConnection, TimedHTTPSConnection, timed
 from lockflight.logs import log
 
 USER_AGENT = f"lockflight/{__version__}"
@@ -39,6 +40,10 @@ class ExchangeFailed(Exception):
         self.why = why
         self.hint = hint
         self.lasting = lasting
+
+
+class NotEncrypted(ExchangeFailed):
+    """The other side does not speak TLS at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,13 @@ class Transport:
     ) -> Answer:
         """Send one request and read its answer, at most `largest` bytes of it. Follows nothing."""
         try:
-            answer = self._exchange(method, address, headers, body, deadline, largest)
-        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            with timed(deadline):
+                answer = self._exchange(method, address, headers, body, deadline, largest)
+        except (HTTPError, HTTPException, OSError) as error:
             raise _translated(error, address) from error
+        except ValueError as error:
+            # Not chained: http.client repeats header values that it refuses, and those may be secrets.
+            raise _translated(error, address) from None
         log.event("registry-request", method=method, url=str(address), status=answer.status)
         return answer
 
@@ -119,7 +128,7 @@ class Transport:
             ),
         )
         try:
-            found = _body(response, method, largest, deadline)
+            found = _body(response, method, largest)
         except BaseException:
             response.close()
             raise
@@ -137,32 +146,40 @@ class Transport:
 
     def _new_pool(self, address: Address) -> urllib3.HTTPConnectionPool:
         if address.scheme == "http":
-            return urllib3.HTTPConnectionPool(address.host, address.port, maxsize=self._connections)
+            return _PlainPool(address.host, address.port, maxsize=self._connections)
         if self._context is None:
             # One for all connections: reading the machine's certificates takes longer than many requests.
             self._context = ssl.create_default_context()
-        return urllib3.HTTPSConnectionPool(
+        return _EncryptedPool(
             address.host, address.port, maxsize=self._connections, ssl_context=self._context
         )
 
 
-def _body(response: urllib3.BaseHTTPResponse, method: str, largest: int, deadline: Deadline) -> bytes:
+class _PlainPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = TimedHTTPConnection
+
+
+class _EncryptedPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = TimedHTTPSConnection
+
+
+def _body(response: urllib3.BaseHTTPResponse, method: str, largest: int) -> bytes:
     """A success is read whole or refused; of anything else only the beginning is of interest."""
     if method == "HEAD":
         response.drain_conn()
         return b""
     if response.status >= 300:
-        return b"".join(_pieces(response, deadline, _LARGEST_REFUSAL))[:_LARGEST_REFUSAL]
+        return b"".join(_pieces(response, _LARGEST_REFUSAL))[:_LARGEST_REFUSAL]
     announced = response.headers.get("Content-Length", "")
     is_small = not announced.isdigit() or int(announced) <= largest
-    body = b"".join(_pieces(response, deadline, largest)) if is_small else b""
+    body = b"".join(_pieces(response, largest)) if is_small else b""
     if not is_small or len(body) > largest:
         raise ExchangeFailed(_too_large(largest), lasting=True)
     return body
 
 
-def _pieces(response: urllib3.BaseHTTPResponse, deadline: Deadline, largest: int) -> Iterator[bytes]:
-    """The body as it comes, so that neither its size nor its slowness can exceed what is allowed."""
+def _pieces(response: urllib3.BaseHTTPResponse, largest: int) -> Iterator[bytes]:
+    """The body as it comes, so that it can be given up when it gets too long."""
     size = 0
     while piece := response.read1(_PIECE):
         yield piece
@@ -171,7 +188,6 @@ def _pieces(response: urllib3.BaseHTTPResponse, deadline: Deadline, largest: int
             # What is still to come is not waited for; the connection is of no more use.
             response.close()
             return
-        deadline.check()
 
 
 def _too_large(limit: int) -> str:
@@ -189,11 +205,13 @@ def _translated(error: Exception, address: Address) -> ExchangeFailed:
     for kinds, why in _WORDS:
         if isinstance(error, kinds):
             return ExchangeFailed(why.format(where=where))
-    if isinstance(error, ValueError) and not isinstance(error, OSError):
+    if isinstance(error, ValueError):
         return ExchangeFailed(f"{where} cannot be asked: the address is not valid", lasting=True)
     return ExchangeFailed(f"the connection to {where} was cut or is disturbed")
 
 
+# What OpenSSL says, in its several versions, when it is answered in plain http.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "record layer failure", "HTTP_REQUEST")
 _WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((NameResolutionError, socket.gaierror), "the name {where} is not known here"),
     ((ConnectTimeoutError,), "{where} cannot be reached: no connection in time"),
@@ -202,6 +220,13 @@ _WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
 
 
 def _tls_failure(error: Exception, where: str) -> ExchangeFailed:
+    if any(word in str(error) for word in _NO_TLS):
+        return NotEncrypted(
+            f"{where} does not speak https",
+            hint=f"if it is to be trusted without, put into lockflight.yaml: "
+            f'registries: {{"{where}": {{insecure: true}}}}',
+            lasting=True,
+        )
     if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, ssl.CertificateError):
         return ExchangeFailed(
             f"the certificate of {where} is not trusted",
