@@ -84,9 +84,12 @@ def ways_of_locking(shop: Shop, scratch: Path) -> list[Locking]:
     return ways
 
 
-def lockers(shop: Shop, scratch: Path) -> list[Contender]:
-    """Each way of making the lock as a contender."""
-    return [Contender(way.name, way.turn) for way in ways_of_locking(shop, scratch)]
+def lockers(shop: Shop, scratch: Path, cold_rounds: int) -> list[Contender]:
+    """Each way of making the lock as a contender; without a cache it takes long, and no aim asks for it."""
+    return [
+        Contender(way.name, way.turn, sys.maxsize if way.warm else cold_rounds)
+        for way in ways_of_locking(shop, scratch)
+    ]
 
 
 def starters(shop: Shop) -> list[Contender]:

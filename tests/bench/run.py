@@ -6,6 +6,7 @@ This is a benchmark and no test: it fails when something does not work, and neve
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     from tests.bench.whole import run_whole
 
+    # As for Ctrl-C: the registry is stopped and the scratch folder removed on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = arguments()
     run_whole(
         quick=options.quick,

@@ -30,13 +30,14 @@ class Size:
 
     shops: Sequence[int]
     rounds: int
+    cold_rounds: int
     start_rounds: int
     memory_rounds: int
     limits: Limits
 
 
-WHOLE = Size((200, 1000), 7, 40, 3, Limits(slow_rounds=2, one_by_one=200, eight_at_once=200))
-QUICK = Size((50,), 3, 10, 1, Limits(slow_rounds=1, one_by_one=10, eight_at_once=50))
+WHOLE = Size((200, 1000), 7, 3, 40, 2, Limits(slow_rounds=2, one_by_one=200, eight_at_once=200))
+QUICK = Size((50,), 3, 1, 10, 1, Limits(slow_rounds=1, one_by_one=10, eight_at_once=50))
 
 
 def run_whole(*, quick: bool, only: frozenset[str], json_file: Path | None, write_docs: bool) -> None:
@@ -82,7 +83,10 @@ def _measure(report: Report, size: Size, shops: Sequence[Shop], scratch: Path, p
 
 
 def _measure_images(report: Report, size: Size, shop: Shop, scratch: Path) -> None:
-    contenders = [*peers.resolvers(shop, scratch, size.limits), *locking.lockers(shop, scratch)]
+    contenders = [
+        *peers.resolvers(shop, scratch, size.limits),
+        *locking.lockers(shop, scratch, size.cold_rounds),
+    ]
     measured = measure(contenders, size.rounds)
     count = len(shop.services)
     scaled = _scaled(size.limits, count)

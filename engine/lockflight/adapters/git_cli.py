@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lockflight import names
 from lockflight.errors import InputError, OutsideError
+from lockflight.logs import log
 from lockflight.ports.git import Change, CommitLine, Head, Submodule, SubmoduleChange
 
 _LOCAL_SECONDS = 60
@@ -261,6 +262,9 @@ class GitCli:
             raise OutsideError(f"git {_verb(arguments)} gave no answer within {seconds} s") from error
         except ValueError as error:  # a NUL byte in an argument
             raise InputError(f"git cannot be asked about this: {error}") from error
+        log.event(
+            "git", arguments=[names.without_credentials(word) for word in arguments], code=done.returncode
+        )
         return _Answer(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
 
 

@@ -47,6 +47,8 @@ class Context:
                 log.to(self._closing.enter_context(open(self.log_file, "a", encoding="utf-8")))  # noqa: PTH123
             except OSError as error:
                 raise OutsideError(f"cannot write: {error.strerror}", place=Place(self.log_file)) from error
+        if self.verbose:
+            log.tell(sys.stderr)
         log.event("started", arguments=sys.argv[1:], folder=str(self.folder))
         return self
 
@@ -55,6 +57,7 @@ class Context:
     ) -> None:
         log.event("ended", failure=kind.__name__ if kind else None)
         log.to(None)
+        log.tell(None)
         self._closing.close()
 
     @property

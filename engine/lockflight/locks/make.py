@@ -17,6 +17,7 @@ from lockflight.locks.resolve import Claim, Resolved, resolve_service
 from lockflight.locks.satisfies import Demand
 from lockflight.locks.third_party import resolve_image
 from lockflight.locks.wanted import Wanted
+from lockflight.logs import log
 from lockflight.names import ImageReference
 from lockflight.ports.git import Git
 from lockflight.ports.registry import Registry
@@ -108,6 +109,8 @@ def _services(
     gathered.failures += failures
     gathered.findings += [finding for answer in answers for finding in answer.findings]
     made = {answer.service: answer.entry for answer in answers if answer.entry is not None}
+    for name, entry in made.items():
+        log.event("resolved", service=name, commit=entry.commit, digest=entry.digest, origin=entry.origin)
     return dict(sorted({**parts.kept, **made}.items()))
 
 

@@ -45,13 +45,15 @@ class RegistryDenied(OutsideError):
 
 
 class WrongContent(Refused):
-    """The registry handed over bytes that do not hash to the digest that was asked for."""
+    """The registry handed over other content than was asked for: another digest, or of another type."""
 
 
 class Registry(Protocol):
     """Reading and writing. `None` always means: the registry answered, and the thing is not there.
 
     Everything else that goes wrong is `RegistryUnavailable`, `RegistryDenied` or `WrongContent`.
+    An image with neither tag nor digest means the tag `latest`. What is named by digest may be answered from
+    memory by `manifest` and `blob`, even when the registry has lost it since; `resolve` always asks.
     Implementations may be called from many threads at once.
     """
 
