@@ -46,26 +46,14 @@ class GitCli:
         self._scratch = scratch or folder / ".lockflight" / "git"
 
     def head(self) -> Head | None:
-        if self._prefix is None:
-            return None
-        said = self._local("log", "-1", "--format=%H%n%cI", "HEAD", "--")
-        if said.code:
-            return None
-        commit, committed = said.text.split("\n")
-        branch = self._local("symbolic-ref", "--quiet", "--short", "HEAD")
-        return Head(
-            commit=commit,
-            ref=branch.text or None,
-            repository=names.without_credentials(self._origin()) or None,
-            committed=datetime.fromisoformat(committed),
-        )
+        return self._head
 
     def submodules(self) -> tuple[Submodule, ...]:
         if self.head() is None:
             return ()
         listed = self._checked("ls-tree", "-r", "-z", "HEAD").output.decode(errors="surrogateescape")
-        described = self._descriptions()
-        origin = self._origin()
+        described = self._descriptions
+        origin = self._origin
         found = []
         for entry in listed.split("\0"):
             if entry.startswith("160000 "):
@@ -153,9 +141,28 @@ class GitCli:
             return None
         raise _unusable(said.complaint)
 
+    @cached_property
+    def _head(self) -> Head | None:
+        """Read once: one run of a command speaks of one commit, whatever happens beside it."""
+        if self._prefix is None:
+            return None
+        said = self._local("log", "-1", "--format=%H%n%cI", "HEAD", "--")
+        if said.code:
+            return None
+        commit, committed = said.text.split("\n")
+        branch = self._local("symbolic-ref", "--quiet", "--short", "HEAD")
+        return Head(
+            commit=commit,
+            ref=branch.text or None,
+            repository=names.without_credentials(self._origin) or None,
+            committed=datetime.fromisoformat(committed),
+        )
+
+    @cached_property
     def _origin(self) -> str:
         return self._local("config", "--get", "remote.origin.url").text
 
+    @cached_property
     def _descriptions(self) -> dict[str, dict[str, str]]:
         """What the committed .gitmodules says, by path."""
         said = self._local("config", "--blob", "HEAD:.gitmodules", "-z", "--list")
@@ -195,7 +202,7 @@ class GitCli:
             return ["-C", str(self._folder)] if self._prefix is not None else None
         if (self._folder / path / ".git").exists():
             return ["-C", str(self._folder / path)]
-        name = self._descriptions().get(f"{self._prefix}{path}", {}).get("name", path)
+        name = self._descriptions.get(f"{self._prefix}{path}", {}).get("name", path)
         kept = self._local("rev-parse", "--git-path", f"modules/{name}").text
         folder = self._folder / kept
         return ["--git-dir", str(folder)] if kept and (folder / "HEAD").is_file() else None
