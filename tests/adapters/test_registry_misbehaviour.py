@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -452,7 +453,8 @@ def test_whatever_the_registry_says_of_its_errors_only_codes_are_repeated(
     registry_server: RegistryServer, open_registry: OpenRegistry
 ) -> None:
     image = put(registry_server)
-    body = b'{"errors": [{"code": "\x1b[31mRED\\n::error::injected", "message": "injected"}]}'
+    code = "\x1b[31mRED\n::error::injected"
+    body = json.dumps({"errors": [{"code": code, "message": "injected"}]}).encode()
     registry_server.faults.answer_next(faults.instead(Reply(418, {}, body)), method="GET", path=PATH)
     with pytest.raises(RegistryUnavailable) as caught:
         open_registry().manifest(image)

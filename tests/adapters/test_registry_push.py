@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from lockflight.testing.clock import FakeClock
 from lockflight.testing.faults import Fault, Reply
 from lockflight.testing.images import build, build_artifact, digest_of, push
 from lockflight.testing.registry import RegistryServer
+from lockflight.testing.registry_auth import Door
 from tests.adapters.test_registry_misbehaviour import BUILT, PATH, put
 from tests.conftest import OpenRegistry
+from tests.support.docker_config import write_config
 
 RECORD = "application/vnd.lockflight.record.v1+json"
 ARTIFACT = build_artifact(RECORD, b"record", subject=BUILT.content)
@@ -85,15 +88,20 @@ def test_an_upload_goes_on_at_the_place_that_the_registry_names(
     assert (sent.value("_state"), sent.value("digest")) == ("abc", digest_of(BODY))
 
 
+@pytest.mark.parametrize("kind", ["basic", "bearer"])
 def test_an_upload_at_another_host_goes_without_credentials(
-    registry_server: RegistryServer, open_registry: OpenRegistry
+    kind: Any, tmp_path: Path, open_registry: OpenRegistry
 ) -> None:
-    with RegistryServer() as elsewhere:
+    door = Door({"ada": "marked-password"}, kind)
+    with RegistryServer(door=door) as guarded, RegistryServer() as elsewhere:
         away = Reply(202, {"Location": f"{elsewhere.url}/v2/{PATH}/blobs/uploads/one?_state=abc"})
-        registry_server.faults.answer_next(faults.instead(away), method="POST")
-        open_registry().push_blob(repository_of(registry_server), BODY)
+        guarded.faults.answer_next(faults.instead(away), times=None, method="POST")
+        credentials = write_config(tmp_path, {guarded.host: ("ada", "marked-password")})
+        open_registry(credentials=credentials).push_blob(repository_of(guarded), BODY)
         assert elsewhere.repository(PATH).blobs == {digest_of(BODY): BODY}
         assert {one.authorization for one in elsewhere.requests} == {None}
+        begun = [one for one in guarded.requests if one.method == "POST" and one.path != "/token"]
+        assert begun[-1].authorization is not None
 
 
 @pytest.mark.parametrize(

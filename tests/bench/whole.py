@@ -49,6 +49,8 @@ def run_whole(*, quick: bool, only: frozenset[str], json_file: Path | None, writ
             _measure(report, size, shops, scratch, only or frozenset({"images", "start", "memory"}))
     except Broken as broken:
         raise SystemExit(f"bench: {broken}") from broken
+    except KeyboardInterrupt:
+        raise SystemExit("bench: interrupted; the registry is stopped and its folder removed") from None
     print(report.text())
     if json_file is not None:
         json_file.write_text(json.dumps({"facts": report.facts, **report.raw}, indent=1) + "\n")

@@ -78,7 +78,7 @@ def test_results_go_to_stdout_and_problems_to_stderr(
     assert run(["verify", "--offline", "none.yaml"]) == 2
     bad = capsys.readouterr()
     assert bad.out == ""
-    assert bad.err == "error: none.yaml: does not exist\n"
+    assert bad.err == "error: none.yaml: there is no such lock\n  hint: is this the right folder?\n"
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:

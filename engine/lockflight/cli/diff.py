@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockflight.cli.context import Context
+from lockflight.cli.which_lock import existing
 from lockflight.errors import EXIT_DONE
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def run(context: Context, options: argparse.Namespace) -> int:
     from lockflight.locks.diff import compare
     from lockflight.locks.file import read_lock
 
-    old = read_lock(context.path(options.old), called=options.old)
-    new = read_lock(context.path(options.new), called=options.new)
+    old = read_lock(*existing(context.path(options.old), options.old))
+    new = read_lock(*existing(context.path(options.new), options.new))
     difference = compare(old, new, _between(context, old_and_new_paths(old, new)))
     if context.as_json:
         context.json(diff_view.as_data(difference))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockflight.cli.context import Context
-from lockflight.cli.which_lock import CURRENT
+from lockflight.cli.which_lock import CURRENT, existing
 from lockflight.errors import EXIT_DONE, EXIT_REFUSED, InputError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _check(context: Context, engine: Engine, output: Path, called: str) -> int:
     from lockflight.locks.make import distinct
     from lockflight.locks.satisfies import reasons
 
-    lock = read_lock(output, called=called)
+    lock = read_lock(*existing(output, called))
     gathered = gather(
         engine.manifest, engine.root, engine.git, engine.environment, (), Choice(), context.progress
     )

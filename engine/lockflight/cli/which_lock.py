@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockflight.cli.context import Context
+from lockflight.errors import InputError, Place
 
 if TYPE_CHECKING:
     from lockflight.locks.model import Lock
@@ -20,14 +21,23 @@ def add_lock_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def lock_path(context: Context, given: str | None) -> tuple[Path, str]:
-    """The file, and what it is called in messages."""
+    """The file, which is there, and what it is called in messages."""
     if given is not None:
-        return context.path(given), given
+        return existing(context.path(given), given)
     for folder in (context.folder, *context.folder.parents):
         if (folder / "lockflight.yaml").is_file():
             path = folder / CURRENT
-            return path, str(path.relative_to(context.folder)) if folder == context.folder else str(path)
-    return context.folder / CURRENT, CURRENT
+            called = path.relative_to(context.folder) if folder == context.folder else path
+            return existing(path, str(called))
+    return existing(context.folder / CURRENT, CURRENT)
+
+
+def existing(path: Path, called: str) -> tuple[Path, str]:
+    """The same, once it is known that there is a lock to speak of."""
+    if not path.exists():
+        hint = "'lockflight lock' makes it" if called.endswith(CURRENT) else "is this the right folder?"
+        raise InputError("there is no such lock", place=Place(called), hint=hint)
+    return path, called
 
 
 def load_lock(context: Context, given: str | None) -> tuple[Lock, str]:

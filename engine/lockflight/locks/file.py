@@ -75,7 +75,7 @@ def write_lock(lock: Lock, path: Path, *, schema: str | None = None) -> bool:
     return write_atomically(path, render(lock, schema=schema))
 
 
-def read_lock(path: Path, *, called: str | None = None) -> Lock:
+def read_lock(path: Path, called: str | None = None) -> Lock:
     """Read a lock and prove its id; whatever is wrong is one `InputError` with every problem."""
     return lock_of(read_document(path, called=called))
 

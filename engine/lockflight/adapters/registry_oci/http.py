@@ -170,10 +170,8 @@ def _body(response: urllib3.BaseHTTPResponse, method: str, largest: int) -> byte
         return b""
     if response.status >= 300:
         return b"".join(_pieces(response, _LARGEST_REFUSAL))[:_LARGEST_REFUSAL]
-    announced = response.headers.get("Content-Length", "")
-    is_small = not announced.isdigit() or int(announced) <= largest
-    body = b"".join(_pieces(response, largest)) if is_small else b""
-    if not is_small or len(body) > largest:
+    body = b"".join(_pieces(response, largest))
+    if len(body) > largest:
         raise ExchangeFailed(_too_large(largest), lasting=True)
     return body
 

@@ -17,13 +17,13 @@ from lockflight.adapters.registry_oci.http import Answer
 from lockflight.adapters.registry_oci.read import Reader
 from lockflight.adapters.registry_oci.redirects import target_of
 from lockflight.adapters.registry_oci.referrers import from_tag, tag_of
+from lockflight.adapters.registry_oci.retries import backoff
 from lockflight.names import ImageReference
 from lockflight.ports.clock import Clock
 from lockflight.ports.registry import OCI_INDEX, Descriptor
 
 _BLOB_TYPE = "application/octet-stream"
 _LIST_ATTEMPTS = 8
-_LIST_WAIT = 0.1
 
 
 class Pusher:
@@ -75,15 +75,15 @@ class Pusher:
         """
         # Within this process the writers wait for each other.
         with self._listing:
-            for attempt in range(_LIST_ATTEMPTS + 1):
+            for number in range(1, _LIST_ATTEMPTS + 1):
                 entries = from_tag(self._reader, image)
-                if any(isinstance(one, dict) and one.get("digest") == entry["digest"] for one in entries):
+                if _is_listed(entry, entries):
                     return
-                if attempt == _LIST_ATTEMPTS:
-                    break
-                if attempt:
-                    self._clock.sleep(_LIST_WAIT * attempt)
+                # Nothing may come between reading and writing that makes the time between them longer.
                 self._write_list(image, [*entries, entry])
+                if _is_listed(entry, from_tag(self._reader, image)):
+                    return
+                self._clock.sleep(backoff(number))
         raise failures.unavailable(
             image.registry,
             f"list {entry['digest']} beside {image}",
@@ -94,6 +94,10 @@ class Pusher:
     def _write_list(self, image: ImageReference, entries: list[Any]) -> None:
         index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
         self.push_manifest(tag_of(image), json.dumps(index, separators=(",", ":")).encode(), OCI_INDEX)
+
+
+def _is_listed(entry: dict[str, Any], entries: list[Any]) -> bool:
+    return any(isinstance(one, dict) and one.get("digest") == entry["digest"] for one in entries)
 
 
 def _upload(

@@ -51,6 +51,7 @@ class Reader:
 
     def manifest(self, image: ImageReference) -> Content | None:
         kept = self._cache.get(image.digest) if image.digest else None
+        # Only where the content states its type does the digest vouch for that too.
         media_type = self_described_type(kept) if kept is not None else None
         if image.digest and kept is not None and media_type is not None:
             return Content(image.digest, media_type, kept)
@@ -84,9 +85,7 @@ class Reader:
         with failures.believing(image.registry, about):
             digest = check_digest(answer.body, image.digest, _digest_header(answer))
             media_type = manifest_type(answer.body, named_type(answer.headers.get("Content-Type")))
-        if self_described_type(answer.body) is not None:
-            # Only then does the digest vouch for the type too, so that the cache need not be believed.
-            self._cache.put(digest, answer.body)
+        self._cache.put(digest, answer.body)
         return Content(digest, media_type, answer.body)
 
 

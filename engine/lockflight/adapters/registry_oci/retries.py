@@ -46,7 +46,7 @@ def persist(attempt: Callable[[], Outcome], clock: Clock, deadline: Deadline) ->
         try:
             return attempt()
         except Transient as failure:
-            wait = failure.wait if failure.wait is not None else _backoff(number)
+            wait = failure.wait if failure.wait is not None else backoff(number)
             if number == _ATTEMPTS:
                 raise GaveUp(f"{failure.why} ({_ATTEMPTS} attempts)", failure.hint) from failure
             if not deadline.allows(wait):
@@ -68,7 +68,8 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
-def _backoff(number: int) -> float:
+def backoff(number: int) -> float:
+    """How long to wait after the first, second, … failure in a row."""
     # Clients that failed together must not all come back together.
     longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (number - 1))
     return random.uniform(longest / 2, longest)  # noqa: S311 - spreading load, no secret
