@@ -59,11 +59,16 @@ def test_a_service_may_be_called_otherwise_in_the_compose_file(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("old", "new", "said", "hint"),
     [
+        ("    image: false", "    image: false\n    api: x.yaml", "services.settings: has 'api' but no image", None),
+        ("  cart:\n", "  Cart:\n", "services.Cart: its image cannot be named", "an 'image' of its own"),
+        ("services:\n", "images: {cart: postgres}\nservices:\n", "services.cart: stands under 'images' as well", None),
+        ("services:\n", "registries: {'https://r.example/': {}}\nservices:\n", "registries", None),
+        ("https://git.example", "https://bot:hunter2@git.example", "must not hold a password", None),
         ("    tag: main", "    tags: main", "lockflight.yaml:9: services.orders.tags: is an unknown field", "'tag'"),
         ("project: shop", "project: My Shop", "lockflight.yaml:2: project: 'My Shop' does not fit", None),
         ("version: 1", "version: 2", "lockflight.yaml:1: version: ", None),
         ("{sha:7}", "{sha7}", "services.orders.tag: unknown field {sha7}", None),
-        ("services/cart", "../cart", "services.cart.submodule: '../cart' leaves the repository", None),
+        ("services/cart", "../cart", "services.cart.submodule: '../cart' leaves the folder of lockflight.yaml", None),
         ("services/cart", "/srv/cart", "must be relative to the folder of the manifest", None),
         ("ghcr.io/other/finder", "ghcr.io/other/Finder", "services.search.image: ", None),
         ("ghcr.io/other/finder", "ghcr.io/other/finder:latest", "must name no tag and no digest", None),

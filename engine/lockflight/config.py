@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from lockflight import names
-from lockflight.errors import InputError, Problem
+from lockflight.errors import InputError, Place, Problem
 from lockflight.models import Line, Model, Platform, ProjectName, ServiceName, validate
 from lockflight.yaml_source import Document, read_document
 
@@ -21,7 +22,10 @@ def _is_inside(path: str) -> str:
     if path.startswith(("/", "~")) or "\\" in path:
         raise ValueError(f"'{path}' must be relative to the folder of the manifest, written with '/'")
     if ".." in PurePosixPath(path).parts:
-        raise ValueError(f"'{path}' leaves the repository; what is locked must lie inside it")
+        raise ValueError(
+            f"'{path}' leaves the folder of {MANIFEST}; the manifest stands at the root of the repository, "
+            "and what is locked lies below it"
+        )
     return path.removeprefix("./").rstrip("/") or "."
 
 
@@ -49,6 +53,12 @@ def _is_tag_template(template: str) -> str:
     return template
 
 
+def _without_password(url: str) -> str:
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/]*:[^/]*@", url):
+        raise ValueError("must not hold a password; git finds credentials in its own configuration")
+    return url
+
+
 def _is_reference(text: str) -> str:
     names.parse_reference(text)
     return text
@@ -66,6 +76,10 @@ TagTemplate = Annotated[
     Line, AfterValidator(_is_tag_template), Field(description="A tag, with {service}, {sha}, {sha:7}.")
 ]
 Reference = Annotated[Line, AfterValidator(_is_reference), Field(description="registry/path:tag")]
+RepositoryUrl = Annotated[Line, AfterValidator(_without_password)]
+Host = Annotated[
+    str, Field(pattern=rf"^{names.HOST}$", description="A registry's host, with its port if any.")
+]
 # What may vouch for the build behind an image, the strongest first.
 Origin = Literal["record", "label", "tag"]
 
@@ -79,7 +93,7 @@ class Service(Model):
     path: InsidePath | None = Field(
         None, description="The commit is the last one that touched this folder of this repository."
     )
-    repository: Line | None = Field(
+    repository: RepositoryUrl | None = Field(
         None, description="The commit is that of `ref` in another repository; a URL that git understands."
     )
     ref: Line | None = Field(None, description="Branch, tag or full commit in `repository`.")
@@ -151,7 +165,7 @@ class Manifest(Model):
     config: list[InsidePath] = Field(
         default=[], description="Further configuration files to lock; '*' and '**' are understood."
     )
-    registries: dict[Line, RegistrySettings] = Field(default={}, description="Settings by registry host.")
+    registries: dict[Host, RegistrySettings] = Field(default={}, description="Settings by registry host.")
 
     def compose_names(self, service: str) -> list[str]:
         """What the service is called in the compose files."""
@@ -165,6 +179,11 @@ class Manifest(Model):
             return None
         reference = names.parse_reference(names.expand(template, service=service, sha=sha))
         return reference.with_tag(names.expand(settings.tag or self.tag, service=service, sha=sha))
+
+    def image_name_of(self, service: str) -> str | None:
+        """Registry and path of the service's image, which hold no commit but in theory."""
+        reference = self.image_of(service, "0" * 40)
+        return reference.name if reference else None
 
     def platforms_of(self, service: str) -> list[str]:
         wanted = self.services[service].platforms
@@ -216,6 +235,7 @@ def _contradictions(manifest: Manifest, document: Document) -> list[Problem]:
         if service.image is None and manifest.image is None:
             hint = "give it 'image', set 'image' for all at the top, or 'image: false' for mere configuration"
             problems.append(Problem("has no image", place, hint))
+        problems += _unusable(manifest, name, place)
         if name in manifest.exclude:
             problems.append(Problem("stands under 'exclude' as well", place))
         for compose_name in manifest.compose_names(name):
@@ -226,15 +246,36 @@ def _contradictions(manifest: Manifest, document: Document) -> list[Problem]:
     return problems
 
 
+def _unusable(manifest: Manifest, name: str, place: Place) -> Iterator[Problem]:
+    service = manifest.services[name]
+    if name in manifest.images:
+        yield Problem("stands under 'images' as well; a service is no third-party image", place)
+    if service.image is False and service.api is not None:
+        yield Problem(
+            "has 'api' but no image; a service that is only configuration is locked by its commit", place
+        )
+    try:
+        manifest.image_of(name, "0" * 40)
+    except ValueError as error:
+        yield Problem(f"its image cannot be named: {error}", place, "give the service an 'image' of its own")
+
+
 def _paths_through_links(manifest: Manifest, document: Document, root: Path) -> list[Problem]:
     """Paths that look as if they were inside, but leave through a symbolic link."""
     problems = []
     real_root = root.resolve()
     for path, value in _paths(manifest):
-        if not (root / value).resolve().is_relative_to(real_root):
+        if not _lies_in(root / value, real_root):
             place = document.place(path)
             problems.append(Problem(f"'{value}' leaves the repository through a symbolic link", place))
     return problems
+
+
+def _lies_in(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # links that lead round in a circle lead nowhere
+        return False
 
 
 def _paths(manifest: Manifest) -> list[tuple[tuple[str | int, ...], str]]:

@@ -21,14 +21,14 @@ TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 PLATFORM = r"[a-z0-9_]+/[a-z0-9_]+(?:/[a-z0-9_.]+)?"
 
 _HOST_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_HOST = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+HOST = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
 # A full name as the lock holds it: a registry's host and a path in it.
-IMAGE = rf"{_HOST}/{_PATH}"
+IMAGE = rf"{HOST}/{_PATH}"
 
 _REFERENCE = re.compile(
-    rf"(?:(?P<host>{_HOST})/)?(?P<path>{_PATH})(?::(?P<tag>{TAG}))?(?:@(?P<digest>[^@\s]+))?"
+    rf"(?:(?P<host>{HOST})/)?(?P<path>{_PATH})(?::(?P<tag>{TAG}))?(?:@(?P<digest>[^@\s]+))?"
 )
 _TEMPLATE_FIELD = re.compile(r"\{([^{}]*)\}")
 _SHA_FIELD = re.compile(r"sha(?::([0-9]{1,2}))?")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,4 +97,8 @@ def credential_source(environment: Mapping[str, str]) -> Callable[[str], str]:
 def cache_folder(environment: Mapping[str, str]) -> Path:
     """Where this user's caches lie; everything in there may be deleted at any time."""
     base = environment.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "lockflight"
+    if base:
+        return Path(base) / "lockflight"
+    home = environment.get("HOME")
+    # A user without a home, as in some containers, has a cache for as long as the container lives.
+    return (Path(home) / ".cache" if home else Path(tempfile.gettempdir())) / "lockflight"

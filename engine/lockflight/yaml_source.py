@@ -201,7 +201,9 @@ class _Builder:
     def _value(self, event: Any, stream: Iterator[Any], path: YamlPath) -> Any:
         self._nodes += 1
         if self._nodes > MOST_NODES or len(path) > _DEEPEST:
-            self._fail("grows beyond all bounds (an alias bomb?)", event)
+            self._fail(
+                "grows beyond all bounds (an alias bomb?): write values out instead of nesting aliases", event
+            )
         kind = type(event).__name__
         if event.start_mark is not None and path not in self.lines:
             self.lines[path] = event.start_mark.line + 1

@@ -11,6 +11,7 @@ from lockflight.config import Manifest, read_manifest
 from lockflight.errors import InputError
 from lockflight.locks.configuration import configuration
 from lockflight.locks.gather import read_stack
+from lockflight.ports.git import Submodule
 from lockflight.testing.git import FakeGit
 
 MANIFEST = """\
@@ -104,6 +105,44 @@ def test_a_pattern_that_leads_outside_through_a_link_is_refused(
     (root / "lockflight.yaml").write_text(MANIFEST + "config: [extra/*.yaml]\n")
     with pytest.raises(InputError, match="leaves the repository through a symbolic link"):
         found(root)
+
+
+def test_neither_locks_nor_ignored_files_are_configuration(root: Path) -> None:
+    (root / "lockflight.yaml").write_text(MANIFEST + "config: ['**/*.yaml', extra]\n")
+    (root / "locks").mkdir()
+    (root / "locks" / "current.yaml").write_text("lock")
+    (root / "extra" / ".one.swp").write_text("editor")
+    names = found(root, FakeGit(ignored={"extra/.one.swp"})).keys()
+    assert "extra/one.yaml" in names
+    assert not {"locks/current.yaml", "extra/.one.swp"} & names
+
+
+def test_what_lies_in_a_submodule_is_covered_by_its_commit(root: Path) -> None:
+    (root / "lockflight.yaml").write_text(MANIFEST.replace("stack:", "# ") + "config: [extra]\n")
+    git = FakeGit(modules=[Submodule("extra", "a" * 40)])
+    manifest = read_manifest(root / "lockflight.yaml")
+    files, findings = configuration(manifest, root, None, git)
+    assert (files, [finding.code for finding in findings]) == ({}, ["config-in-submodule"])
+    text = MANIFEST.replace("stack:", "# ").replace("{path: cart}", "{submodule: extra}")
+    (root / "lockflight.yaml").write_text(text + "config: [extra]\n")
+    files, findings = configuration(read_manifest(root / "lockflight.yaml"), root, None, git)
+    assert (files, findings) == ({}, [])
+
+
+def test_an_uncommitted_change_is_noted(root: Path) -> None:
+    manifest = read_manifest(root / "lockflight.yaml")
+    git = FakeGit(dirty={".", "compose/app.conf"})
+    _, findings = configuration(manifest, root, read_stack(manifest, root, {}), git)
+    assert [(f.code, f.subject, f.note) for f in findings] == [
+        ("config-uncommitted", "compose/app.conf", True)
+    ]
+
+
+def test_a_file_whose_name_no_lock_can_hold_is_a_finding(root: Path) -> None:
+    (root / "extra" / "a\tb.yaml").write_text("1")
+    (root / "lockflight.yaml").write_text(MANIFEST + "config: [extra]\n")
+    _, findings = configuration(read_manifest(root / "lockflight.yaml"), root, None, FakeGit())
+    assert [finding.code for finding in findings] == ["config-name"]
 
 
 def test_a_bind_mount_whose_source_is_missing_is_noted(root: Path) -> None:

@@ -181,6 +181,20 @@ def test_a_given_record_counts_before_one_in_the_registry(world: World) -> None:
 # Every disagreement by its name.
 
 
+def test_a_record_that_is_wrong_in_every_way_is_told_so_in_every_way(world: World) -> None:
+    record = world.record(
+        "cart", commit="f" * 40, image="ghcr.io/acme/orders", digest=builders.digest("nowhere")
+    )
+    assert world.refused([record]) == [("commit-mismatch", "cart"), ("image-mismatch", "cart")]
+    record = world.record("cart", commit="f" * 40, digest=builders.digest("nowhere"))
+    assert {code for code, _ in world.refused([record])} == {"commit-mismatch", "tag-moved", "digest-missing"}
+
+
+def test_without_any_commit_that_is_said_once(world: World) -> None:
+    world.git.commit = None
+    assert world.refused() == [("no-commit", "lockflight.yaml")]
+
+
 def test_a_record_of_another_commit(world: World) -> None:
     assert world.refused([world.record("cart", commit="f" * 40)]) == [("commit-mismatch", "cart")]
 
@@ -359,6 +373,7 @@ def test_a_service_of_the_stack_that_nobody_locks_is_refused_by_name(world: Worl
 def test_a_second_compose_service_with_a_services_own_image_is_no_third_party(world: World) -> None:
     world.stack(STACK + '  worker: {image: "ghcr.io/acme/cart:latest"}\n')
     assert sorted(world.lock().images) == ["db"]
+    assert ("same-image", "worker") in world.noted()
 
 
 def test_a_service_that_is_not_in_the_stack_is_noted(world: World) -> None:
@@ -406,6 +421,12 @@ def test_options_that_name_unknown_services_are_refused(world: World) -> None:
         world.make(choice=Choice(only=frozenset({"carts"})))
     with pytest.raises(InputError, match="--set names 'x'"):
         world.make(choice=Choice(overrides={"x": CART}))
+
+
+def test_records_of_a_kept_service_that_disagree_are_only_noted(world: World) -> None:
+    parent = world.lock()
+    records = [world.record("orders"), world.record("orders", digest=builders.digest("x"))]
+    assert world.lock(records, Choice(only=frozenset({"cart"}), parent=parent)).id == parent.id
 
 
 def test_a_parent_of_another_project_is_refused(world: World) -> None:

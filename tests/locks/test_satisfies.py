@@ -29,6 +29,7 @@ DEMAND = Demand(
     services=(wanted("cart"), wanted("orders")),
     images={"postgres": parse_reference("postgres:16-alpine")},
     config={"compose/stack.yaml": builders.digest("stack")},
+    names=frozenset({"cart", "orders"}),
 )
 
 
@@ -53,7 +54,7 @@ def changed_service(**changes: object) -> Demand:
         (changed_service(image=None), [("image-changed", "cart")]),
         (changed_service(platforms=("linux/riscv64",)), [("platform-missing", "cart")]),
         (changed_service(api="api/other.yaml"), [("api-changed", "cart")]),
-        (replace(DEMAND, services=(wanted("cart"),)), [("service-removed", "orders")]),
+        (replace(DEMAND, services=(wanted("cart"),), names=frozenset({"cart"})), [("service-removed", "orders")]),
         (replace(DEMAND, services=(*DEMAND.services, wanted("web"))), [("service-added", "web")]),
         (replace(DEMAND, images={}), [("image-removed", "postgres")]),
         (replace(DEMAND, images={**DEMAND.images, "redis": parse_reference("redis")}), [("image-added", "redis")]),
@@ -68,6 +69,10 @@ def test_every_difference_is_a_named_reason(demand: Demand, expected: list[tuple
     assert codes(builders.lock(), demand) == expected
 
 
+def test_a_service_that_nobody_can_tell_about_now_is_not_called_removed() -> None:
+    assert reasons(builders.lock(), replace(DEMAND, services=(wanted("cart"),))) == []
+
+
 def test_both_values_are_told() -> None:
     (reason,) = reasons(builders.lock(), changed_service(commit="f" * 40))
     assert (reason.expected, reason.found) == ("f" * 40, builders.commit("cart"))
@@ -76,5 +81,5 @@ def test_both_values_are_told() -> None:
 
 
 def test_all_reasons_are_told_together() -> None:
-    everything = Demand("store", (wanted("web"),), {}, {})
+    everything = Demand("store", (wanted("web"),), {}, {}, frozenset({"web"}))
     assert len(codes(builders.lock(), everything)) == 6

@@ -111,6 +111,7 @@ def test_platforms_that_are_not_those_of_the_index_are_named(registry: FakeRegis
         update={"platforms": {"linux/amd64": builders.digest("other")}}
     )
     assert found(lock.model_copy(update={"services": {"cart": service}}), registry) == [
+        ("incomplete-image", "cart"),
         ("platform-mismatch", "cart"),
         ("platform-mismatch", "cart"),
     ]
@@ -142,5 +143,7 @@ def test_a_proof_asks_as_little_as_it_can(registry: FakeRegistry) -> None:
         [
             f"resolve {parse_reference(NAME)}:{CART}",
             f"resolve docker.io/library/postgres@{lock.images['db'].digest}",
+            # One for each platform: the index alone runs nowhere.
+            *(f"resolve {NAME}@{digest}" for digest in lock.services["cart"].platforms.values()),
         ]
     )

@@ -145,6 +145,52 @@ def test_a_submodule_with_local_commits_is_refused_by_name(shop: Shop) -> None:
     assert not shop.lock.exists()
 
 
+def test_check_does_not_take_an_unreachable_repository_for_a_removed_service(shop: Shop) -> None:
+    shop.push_all()
+    manifest = shop.root / "lockflight.yaml"
+    text = manifest.read_text()
+    manifest.write_text(
+        text.replace("{submodule: services/orders}", f"{{repository: '{shop.source('orders')}', ref: main}}")
+    )
+    shop.run("lock")
+    shop.source("orders").rename(shop.folder / "elsewhere")
+    failed = shop.run("lock", "--check", code=3)
+    assert "orders" in failed.err
+    assert "service-removed" not in failed.err
+
+
+def test_a_lock_never_overwrites_what_is_no_lock(shop: Shop) -> None:
+    shop.push_all()
+    before = (shop.root / "nginx.conf").read_bytes()
+    for target in ("nginx.conf", "lockflight.yaml"):
+        assert "is no lock, and is not overwritten" in shop.run("lock", "-o", target, code=2).err
+    assert (shop.root / "nginx.conf").read_bytes() == before
+
+
+def test_a_lock_can_go_to_stdout(shop: Shop) -> None:
+    shop.push_all()
+    text = shop.run("lock", "-o", "-").out
+    shop.run("lock")
+    assert text.splitlines()[0] == "version: 1"
+    assert text == shop.lock.read_text()
+
+
+def test_a_lock_that_check_finds_stale_is_written_anew(shop: Shop) -> None:
+    shop.push_all()
+    shop.run("lock")
+    shop.push("postgres", "17", {})
+    (shop.root / ".env").write_text("PG=17\n")
+    shop.run("lock", "--check", code=1)
+    assert shop.run("lock", "--json").json["written"]
+    shop.run("lock", "--check")
+
+
+def test_a_time_that_is_none_is_refused(shop: Shop) -> None:
+    shop.push_all()
+    shop.environment["SOURCE_DATE_EPOCH"] = "17321760000000000"
+    assert "SOURCE_DATE_EPOCH is no time" in shop.run("lock", code=2).err
+
+
 def test_a_hotfix_lock_names_its_parent_and_changes_one_service(shop: Shop) -> None:
     shop.push_all()
     parent = shop.run("lock", "--json").json["id"]

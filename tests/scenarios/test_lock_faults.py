@@ -61,6 +61,27 @@ def test_wrong_bytes_are_a_finding_and_no_lock(shop: Shop, server: RegistryServe
     assert not shop.lock.exists()
 
 
+def test_a_platform_that_a_clean_up_removed_is_found_whatever_is_remembered(
+    shop: Shop, server: RegistryServer
+) -> None:
+    shop.run("lock")
+    shop.run("verify")
+    platforms = shop.run("show", "--json").json["services"]["cart"]["platforms"]
+    server.repository("acme/cart").delete_manifest(platforms["linux/arm64"])
+    assert "[incomplete-image] cart" in shop.run("verify", code=1).err
+
+
+def test_a_registry_that_lies_about_a_third_party_digest_is_not_believed(
+    shop: Shop, server: RegistryServer
+) -> None:
+    server.faults.answer_next(
+        faults.other_digest(), times=None, method="HEAD", path="/acme/postgres/manifests/16"
+    )
+    refused = shop.run("lock", code=1)
+    assert "[digest-missing] db" in refused.err
+    assert not shop.lock.exists()
+
+
 def test_findings_win_over_failures_and_both_are_told(shop: Shop, server: RegistryServer) -> None:
     server.faults.answer_next(faults.status(500), times=None, path="/acme/orders/")
     shop.record("cart", "sha256:" + "0" * 64)

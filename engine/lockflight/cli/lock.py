@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from lockflight.locks.model import Lock
     from lockflight.wiring import Engine
 
+# Where `-o -` leads.
+STDOUT = Path("-")
+
 EXAMPLES = """examples:
   lockflight lock                                 records from the registry, else image labels, else tags
   lockflight lock --records ci-outputs            with the records in a folder ('-' reads them from stdin)
@@ -32,7 +35,11 @@ EXAMPLES = """examples:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-o", "--output", metavar="FILE", default=None, help=f"the lock to write; {CURRENT} by default"
+        "-o",
+        "--output",
+        metavar="FILE",
+        default=None,
+        help=f"the lock to write; {CURRENT} by default, '-' is stdout",
     )
     parser.add_argument(
         "--records", metavar="PATH", nargs="+", action="extend", default=[],
@@ -57,7 +64,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, options: argparse.Namespace) -> int:
     engine = context.engine
-    output = context.path(options.output) if options.output else engine.root / CURRENT
+    output = engine.root / CURRENT
+    if options.output:
+        output = STDOUT if options.output == "-" else context.path(options.output)
     called = options.output or _called(output, context.folder)
     if options.check:
         _refuse_with_check(options)
@@ -71,7 +80,7 @@ def _called(path: Path, folder: Path) -> str:
 
 
 def _refuse_with_check(options: argparse.Namespace) -> None:
-    given = [name for name in ("records", "only", "set", "parent") if getattr(options, name)]
+    given = [name for name in ("records", "only", "set", "parent", "dry_run") if getattr(options, name)]
     if given:
         raise InputError("--check only looks at the lock that is there; it takes no other option than -o")
 
@@ -110,7 +119,7 @@ def _parent(context: Context, options: argparse.Namespace, output: Path, called:
 
 
 def _check(context: Context, engine: Engine, output: Path, called: str) -> int:
-    from lockflight.cli.findings_view import as_data, counted, show_findings
+    from lockflight.cli.findings_view import show_failures, show_findings
     from lockflight.findings import in_order, refusals
     from lockflight.locks.file import read_lock
     from lockflight.locks.gather import Choice, gather
@@ -121,28 +130,41 @@ def _check(context: Context, engine: Engine, output: Path, called: str) -> int:
     gathered = gather(
         engine.manifest, engine.root, engine.git, engine.environment, (), Choice(), context.progress
     )
-    known = frozenset(finding.subject for finding in gathered.findings if not finding.note)
-    stale = [reason for reason in reasons(lock, gathered.parts.demand) if reason.subject not in known]
+    stale = reasons(lock, gathered.parts.demand)
     findings = in_order([*gathered.findings, *stale])
-    refused = bool(refusals(findings))
     show_findings(context, findings)
-    if gathered.failures and not refused:
+    if gathered.failures and not refusals(findings):
         raise distinct(gathered.failures)
+    show_failures(gathered.failures)
+    return _say_whether_up_to_date(context, called, lock.id, findings, bool(refusals(gathered.findings)))
+
+
+def _say_whether_up_to_date(
+    context: Context, called: str, lock_id: str, findings: Sequence[Finding], is_in_the_way: bool
+) -> int:
+    from lockflight.cli.findings_view import as_data, as_markdown, counted
+    from lockflight.cli.github import add_summary
+    from lockflight.findings import refusals
+
+    refused = bool(refusals(findings))
     if context.as_json:
         context.json(
             {
                 "lock": called,
-                "id": lock.id,
+                "id": lock_id,
                 "up_to_date": not refused,
                 "findings": [as_data(f) for f in findings],
             }
         )
-    if refused:
-        context.say(f"{called} is out of date: {counted(findings)}; 'lockflight lock' makes a new one")
-        return EXIT_REFUSED
-    if not context.as_json:
-        context.result(f"{called} is up to date: {lock.id}")
-    return EXIT_DONE
+    if not refused:
+        add_summary(context, f"### `{called}` is up to date\n\n`{lock_id}`")
+        if not context.as_json:
+            context.result(f"{called} is up to date: {lock_id}")
+        return EXIT_DONE
+    add_summary(context, f"### `{called}` is out of date\n\n{as_markdown(findings)}")
+    what_to_do = "put that right first" if is_in_the_way else "'lockflight lock' makes a new one"
+    context.say(f"{called} is out of date: {counted(findings)}; {what_to_do}")
+    return EXIT_REFUSED
 
 
 def _make(
@@ -201,9 +223,13 @@ def _write(
 ) -> int:
     from lockflight.cli.findings_view import as_data
     from lockflight.cli.github import add_summary, set_output
-    from lockflight.locks.file import schema_path, write_lock
+    from lockflight.locks.file import render, says_the_same, schema_path, write_lock
 
-    unchanged = _id_at(output) == lock.id
+    if output == STDOUT:
+        context.result(render(lock))
+        return EXIT_DONE
+    existing_lock = _lock_at(output, called)
+    unchanged = existing_lock is not None and says_the_same(existing_lock, lock)
     if not unchanged and not dry_run:
         write_lock(lock, output, schema=schema_path(output, engine.root))
     what = "unchanged" if unchanged else "would be written" if dry_run else "written"
@@ -219,15 +245,29 @@ def _write(
     return EXIT_DONE
 
 
-def _id_at(path: Path) -> str | None:
-    """The id of the lock that is there; None when there is none, or it is not whole."""
-    from lockflight.errors import LockflightError
+def _lock_at(path: Path, called: str) -> Lock | None:
+    """The lock that is there; None when there is none, or a lock that was edited or half-written.
+
+    Anything else that stands there is somebody's file and not ours to overwrite.
+    """
+    from lockflight.errors import LockflightError, Place
     from lockflight.locks.file import read_lock
 
-    try:
-        return read_lock(path).id
-    except LockflightError:
+    if not path.is_file():
         return None
+    try:
+        return read_lock(path, called)
+    except LockflightError:
+        if not _looks_like_a_lock(path):
+            hint = "name another file with -o, or remove this one"
+            raise InputError("is no lock, and is not overwritten", place=Place(called), hint=hint) from None
+        return None
+
+
+def _looks_like_a_lock(path: Path) -> bool:
+    with path.open("rb") as stream:
+        beginning = stream.read(2000)
+    return not beginning.strip() or b"\ngenerator: " in beginning or b"\nid: " in beginning
 
 
 def _counts(lock: Lock) -> str:

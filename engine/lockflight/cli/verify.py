@@ -29,6 +29,7 @@ def run(context: Context, options: argparse.Namespace) -> int:
 
 
 def _offline(context: Context, path: Path, called: str) -> int:
+    from lockflight.cli.tables import plural
     from lockflight.files import read_text
     from lockflight.locks.quick import proven_id, service_count
 
@@ -43,7 +44,9 @@ def _offline(context: Context, path: Path, called: str) -> int:
     if context.as_json:
         context.json({"lock": called, "id": lock_id, "services": services, "verified": "offline"})
     else:
-        context.result(f"{called}: the form is right and the id is proven: {lock_id} ({services} services)")
+        context.result(
+            f"{called}: the form is right and the id is proven: {lock_id} ({plural(services, 'service')})"
+        )
     return EXIT_DONE
 
 
@@ -74,6 +77,7 @@ def _online(context: Context, path: Path, called: str) -> int:
         context.say(f"{called}: refused, {counted(findings)}; do not deploy this lock")
         add_summary(context, f"### `{called}` refused\n\n{as_markdown(findings)}")
         return EXIT_REFUSED
+    add_summary(context, f"### `{called}` proven\n\n`{lock.id}`, {plural(checked.images, 'image')} as locked")
     if not context.as_json:
         context.result(f"{called}: proven {lock.id} ({plural(checked.images, 'image')} as locked)")
     return EXIT_DONE

@@ -32,12 +32,49 @@ def configuration(
     """The digest of every configuration file, by its path from the manifest's folder."""
     findings: list[Finding] = []
     of_stack = _of_stack(root, project, findings) if project else set()
-    ignored = git.is_ignored(tuple(sorted(of_stack)))
+    named = _named(manifest, root, findings)
+    found = _not_in_submodules(manifest, git, of_stack | named, findings)
+    # A file that the manifest names in full is meant, whatever git is told.
+    ignored = git.is_ignored(tuple(sorted(found))) - frozenset(manifest.config)
     if project:
         findings += _ignored_on_purpose(root, project, ignored)
-    named = set(_named(manifest, root, findings))
-    wanted = sorted((of_stack - ignored) | named)
+    wanted = [path for path in sorted(found - ignored) if _has_a_name(path, findings)]
+    findings += _uncommitted(git, wanted)
     return {path: _digest(root / path) for path in wanted}, findings
+
+
+def _not_in_submodules(manifest: Manifest, git: Git, paths: set[str], findings: list[Finding]) -> set[str]:
+    """Without what lies in a submodule: its commit covers that, whether it is checked out here or not."""
+    services = {service.submodule for service in manifest.services.values()}
+    left = set(paths)
+    for module in git.submodules():
+        inside = {path for path in left if path.startswith(f"{module.path}/")}
+        left -= inside
+        if inside and module.path not in services:
+            message = f"lies in the submodule {module.path}, whose commit is not locked"
+            hint = "name the submodule as a service, with 'image: false' where it is only configuration"
+            findings.append(Finding("config-in-submodule", min(inside), message, hint=hint))
+    return left
+
+
+def _has_a_name(path: str, findings: list[Finding]) -> bool:
+    """Whether a lock can hold the path: one line of text."""
+    if path.isprintable():
+        return True
+    shown = path.encode(errors="replace").decode()
+    message = "has a name that a lock cannot hold: only printable characters may be in it"
+    findings.append(Finding("config-name", shown, message, hint="rename the file"))
+    return False
+
+
+def _uncommitted(git: Git, paths: list[str]) -> list[Finding]:
+    """A change may be locked in the commit that makes it, but a reviewer should know."""
+    if git.head() is None or git.is_clean("."):
+        return []
+    message = "has changes that are not committed; the lock holds its content on this disk"
+    return [
+        Finding("config-uncommitted", path, message, note=True) for path in paths if not git.is_clean(path)
+    ]
 
 
 def _of_stack(root: Path, project: ComposeProject, findings: list[Finding]) -> set[str]:
@@ -52,7 +89,11 @@ def _of_stack(root: Path, project: ComposeProject, findings: list[Finding]) -> s
         hint = "the engine would make an empty folder of it"
         findings.append(Finding("bind-missing", str(bind.source), message, hint=hint, note=True))
     found = {_from_root(root, path) for path in files}
-    return {path for path in found if not path.startswith(_OUR_OWN)}
+    return {path for path in found if not _is_our_own(path)}
+
+
+def _is_our_own(path: str) -> bool:
+    return path.startswith(_OUR_OWN) or not _SKIPPED_FOLDERS.isdisjoint(path.split("/"))
 
 
 def _ignored_on_purpose(root: Path, project: ComposeProject, ignored: frozenset[str]) -> Iterator[Finding]:
@@ -69,7 +110,8 @@ def _from_root(root: Path, path: Path) -> str:
     return inside.relative_to(root if path.is_relative_to(root) else root.resolve()).as_posix()
 
 
-def _named(manifest: Manifest, root: Path, findings: list[Finding]) -> Iterator[str]:
+def _named(manifest: Manifest, root: Path, findings: list[Finding]) -> set[str]:
+    found: set[str] = set()
     for pattern in manifest.config:
         paths = sorted(root.glob(pattern)) if "*" in pattern else [root / pattern]
         files = [file for path in paths for file in _files_below(path)]
@@ -79,7 +121,8 @@ def _named(manifest: Manifest, root: Path, findings: list[Finding]) -> Iterator[
         for file in files:
             if not file.resolve().is_relative_to(root.resolve()):
                 raise InputError("leaves the repository through a symbolic link", place=Place(str(file)))
-            yield file.relative_to(root).as_posix()
+            found.add(file.relative_to(root).as_posix())
+    return {path for path in found if not _is_our_own(path)}
 
 
 def _files_below(path: Path) -> list[Path]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +63,12 @@ def render(lock: Lock, *, schema: str | None = None) -> str:
 def schema_path(lock: Path, root: Path) -> str | None:
     """How the first line of a lock at this place refers to the repository's schema, where it has one."""
     schema = root / "schemas" / SCHEMA_NAME
-    if not schema.is_file() or not lock.resolve().is_relative_to(root.resolve()):
+    try:
+        depth = len(lock.resolve().relative_to(root.resolve()).parts) - 1
+    except (ValueError, OSError, RuntimeError):  # elsewhere, or through links that lead round in a circle
         return None
-    depth = len(lock.resolve().relative_to(root.resolve()).parts) - 1
+    if not schema.is_file():
+        return None
     return "../" * depth + f"schemas/{SCHEMA_NAME}" if depth else f"./schemas/{SCHEMA_NAME}"
 
 
@@ -114,12 +116,10 @@ def _refuse_other_versions(document: Document) -> None:
         )
 
 
-def stored_first_line(text: str) -> str | None:
-    """The schema that a lock's first line names."""
-    match = re.match(rf"{re.escape(FIRST_LINE)}(\S+)\n", text)
-    return match.group(1) if match else None
+def says_the_same(one: Lock, other: Lock) -> bool:
+    """Whether two locks deploy the same, and name it the same where `lock --check` looks at names."""
+    return one.id == other.id and one.images == other.images and _api_paths(one) == _api_paths(other)
 
 
-def locks_in(folder: Path) -> Iterator[Path]:
-    """The archived locks below a folder."""
-    yield from sorted(folder.glob("*/lock.yaml"))
+def _api_paths(lock: Lock) -> dict[str, str]:
+    return {name: service.api.path for name, service in lock.services.items() if service.api}

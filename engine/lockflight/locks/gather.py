@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lockflight import names
@@ -64,7 +64,7 @@ def gather(
     images, image_findings = third_party_images(manifest, project)
     config, config_findings = configuration(manifest, root, project, git)
     claims, record_findings = _claims(manifest, records, frozenset(fresh))
-    demand = Demand(manifest.project, tuple(wanted), images, config)
+    demand = Demand(manifest.project, tuple(wanted), images, config, frozenset(manifest.services))
     return Gathered(
         Parts(demand, claims, choice.parent, kept),
         (*findings, *image_findings, *config_findings, *record_findings, *_dropped(manifest, choice)),
@@ -144,10 +144,11 @@ def _claims(
         for name, found in matched.records.items()
         if name not in fresh
     ]
-    return claims, [*matched.findings, *unused]
+    # What contradicts itself about a service that is kept is nobody's business now.
+    kept = frozenset(manifest.services) - fresh
+    told = [replace(f, note=True) if f.subject in kept else f for f in matched.findings]
+    return claims, [*told, *unused]
 
 
 def _names_of(manifest: Manifest, service: str) -> ServiceNames:
-    # The name of an image may hold the commit's digits in theory; its registry and path never do in practice.
-    image = manifest.image_of(service, "0" * 40)
-    return ServiceNames(service, tuple(manifest.compose_names(service)), image.name if image else None)
+    return ServiceNames(service, tuple(manifest.compose_names(service)), manifest.image_name_of(service))

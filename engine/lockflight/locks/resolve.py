@@ -66,23 +66,30 @@ class _Resolution:
         return Resolved(self._wanted.service, entry, tuple(self._findings))
 
     def _without_image(self, claim: Claim) -> LockedService:
-        if claim.record is not None and claim.record.commit not in (None, self._wanted.commit):
-            self._disagree("commit-mismatch", "the record is of another commit", claim.record.commit)
+        if claim.record is not None:
+            self._check_record(claim.record, claim.origin)
         wanted = self._wanted
         return LockedService(commit=wanted.commit, repository=wanted.repository, path=wanted.path)
 
     def _entry(self, claim: Claim) -> LockedService | None:
+        # What a record says of another image must not be held against this one's tag.
+        if claim.record is not None and not self._check_record(claim.record, claim.origin):
+            return None
         digest = self._digest(claim.record)
         if digest is None:
             return None
         image = self._image(claim.record).with_digest(digest)
         if claim.record is None:
             claim = self._claim_from_shelf(image)
+            self._check_record(claim.record or Record(), claim.origin)
+        return self._checked(claim, image)
+
+    def _checked(self, claim: Claim, image: ImageReference) -> LockedService | None:
+        """Record and image held against each other."""
         record = claim.record or Record()
-        self._check_record(record)
         facts = inspect(self._registry, image)
         if facts is None:
-            self._say("digest-missing", f"the registry has no {image.name}@{digest}", hint=_PUSHED)
+            self._say("digest-missing", f"the registry has no {image.name}@{image.digest}", hint=_PUSHED)
             return None
         labels, doubts = labelled(facts, image)
         self._pass_on([*facts.findings, *doubts])
@@ -132,15 +139,17 @@ class _Resolution:
             return Claim(found.record, found.origin)
         return Claim()
 
-    def _check_record(self, record: Record) -> None:
+    def _check_record(self, record: Record, origin: str | None) -> bool:
+        """Whether the record is of this service's image; its commit is compared as well."""
         wanted = self._wanted
         if record.commit is not None and record.commit != wanted.commit:
-            self._disagree(
-                "commit-mismatch", "the record is of another commit", record.commit, hint=_STALE_RECORD
-            )
-        if record.image is not None and wanted.image is not None and record.image != wanted.image.name:
-            message = "the record is of another image than the manifest names"
+            message = f"the {origin or 'record'} is of another commit"
+            self._disagree("commit-mismatch", message, record.commit, hint=_STALE_RECORD)
+        is_of_image = record.image is None or wanted.image is None or record.image == wanted.image.name
+        if wanted.image is not None and not is_of_image:
+            message = f"the {origin or 'record'} is of another image than the manifest names"
             self._say("image-mismatch", message, wanted.image.name, record.image)
+        return is_of_image
 
     def _check_revision(self, record: Record, facts: ImageFacts, image: ImageReference) -> str:
         """Whether the image says that it was built from this commit; answers what vouches for it."""
@@ -152,15 +161,20 @@ class _Resolution:
             hint = "let the build set the label org.opencontainers.image.revision"
             self._say("revision-absent", "the image does not say which commit it is of", hint=hint, note=True)
         if strength not in self._accept:
-            message = f"only a {strength} vouches for the build, and the manifest accepts no such word"
-            self._say("not-accepted", message, " or ".join(sorted(self._accept)), strength)
+            message = (
+                f"the manifest accepts only a {' or '.join(sorted(self._accept))}; here is only a {strength}"
+            )
+            hint = f"push a record ('lockflight record --push'), or add '{strength}' to 'accept'"
+            self._say("not-accepted", message, hint=hint)
         return strength
 
     def _check_platforms(self, record: Record, facts: ImageFacts) -> None:
         for platform in self._wanted.platforms:
             if platform not in facts.platforms:
                 has = ", ".join(sorted(facts.platforms)) or None
-                self._say("platform-missing", "the image lacks a platform", platform, has)
+                self._say(
+                    "platform-missing", "the image lacks a platform", platform, has, hint=LACKS_PLATFORM
+                )
         for platform, digest in record.platforms.items():
             actual = facts.platforms.get(platform)
             if actual != digest:
@@ -243,11 +257,14 @@ class _Resolution:
         self._findings.append(Finding(code, self._wanted.service, message, expected, found, hint, note))
 
 
+LACKS_PLATFORM = "build for it (--platform), or take it out of 'platforms'"
 _PUSHED = "was it built and pushed, under this name? does its clean-up keep it?"
 _MOVED = "somebody pushed over the tag; build again, or find out which of the two was tested"
 _KEPT = "an image without a tag is what a registry's clean-up removes first: tag it again"
 _REBUILD = "the image was built from something else: build this commit and push it"
-_STALE_RECORD = "is the record left from an earlier build? or is the submodule's bump missing?"
+_STALE_RECORD = (
+    "is it left from an earlier build, or is the submodule's bump missing? build this commit again"
+)
 
 
 def _strength(record: Record, facts: ImageFacts) -> str:

@@ -19,9 +19,12 @@ class Demand:
     """Everything that a fresh lock would be made from, but for what only registries and records know."""
 
     project: str
+    # Those whose commit could be told.
     services: tuple[Wanted, ...]
     images: Mapping[str, ImageReference]
     config: Mapping[str, str]
+    # All services of the manifest, also those of which nothing could be told just now.
+    names: frozenset[str]
 
 
 def reasons(lock: Lock, demand: Demand) -> list[Finding]:
@@ -41,7 +44,7 @@ def _services(lock: Lock, demand: Demand) -> Iterator[Finding]:
     wanted = {service.service: service for service in demand.services}
     for name in sorted(wanted.keys() - lock.services.keys()):
         yield Finding("service-added", name, "is a service of the manifest, but not in the lock")
-    for name in sorted(lock.services.keys() - wanted.keys()):
+    for name in sorted(lock.services.keys() - demand.names):
         yield Finding("service-removed", name, "is in the lock, but no service of the manifest any more")
     for name in sorted(wanted.keys() & lock.services.keys()):
         yield from _service(name, lock.services[name], wanted[name])

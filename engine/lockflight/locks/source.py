@@ -37,8 +37,12 @@ def source_of(environment: Mapping[str, str], head: Head | None) -> Source:
 def created_of(environment: Mapping[str, str], head: Head | None, clock: Clock) -> datetime:
     """The time of the commit that the lock is made from, so that the same input gives the same bytes."""
     epoch = environment.get(_EPOCH, "")
-    if epoch.isdigit():
-        return datetime.fromtimestamp(int(epoch), UTC)
+    if epoch:
+        try:
+            return datetime.fromtimestamp(int(epoch), UTC)
+        except (ValueError, OverflowError, OSError) as error:
+            hint = "write whole seconds since 1970, or leave it out"
+            raise InputError(f"{_EPOCH} is no time: '{epoch}'", hint=hint) from error
     return head.committed if head else clock.now()
 
 

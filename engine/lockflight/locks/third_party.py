@@ -11,6 +11,7 @@ from lockflight.compose_files.variables import Origin
 from lockflight.config import Manifest
 from lockflight.findings import Finding
 from lockflight.locks.model import LockedImage
+from lockflight.locks.resolve import LACKS_PLATFORM
 from lockflight.locks.verify import wrong_content
 from lockflight.names import ImageReference
 from lockflight.ports.registry import Registry, WrongContent
@@ -20,7 +21,7 @@ def third_party_images(
     manifest: Manifest, project: ComposeProject | None
 ) -> tuple[dict[str, ImageReference], list[Finding]]:
     """The references of all third-party images by compose name, and what is wrong with the stack's names."""
-    found = {name: names.parse_reference(text) for name, text in manifest.images.items()}
+    found = {name: _tagged(names.parse_reference(text)) for name, text in manifest.images.items()}
     findings: list[Finding] = []
     if project is None:
         return found, findings
@@ -36,14 +37,14 @@ def third_party_images(
     return dict(sorted(found.items())), findings
 
 
-def _own_images(manifest: Manifest) -> frozenset[str]:
-    any_commit = "0" * 40
-    references = (manifest.image_of(service, any_commit) for service in manifest.services)
-    return frozenset(reference.name for reference in references if reference is not None)
+def _own_images(manifest: Manifest) -> dict[str, str]:
+    """The services by the name of their image."""
+    named = {service: manifest.image_name_of(service) for service in manifest.services}
+    return {image: service for service, image in named.items() if image is not None}
 
 
 def _reference(
-    name: str, service: ComposeService, own: frozenset[str], findings: list[Finding]
+    name: str, service: ComposeService, own: dict[str, str], findings: list[Finding]
 ) -> ImageReference | None:
     try:
         reference = names.parse_reference(service.image) if service.image else None
@@ -51,14 +52,20 @@ def _reference(
         findings.append(Finding("image-invalid", name, f"{service.place}: {error}", hint=_unset(service)))
         return None
     if reference is not None and reference.name in own:
+        message = f"runs the image of the service '{own[reference.name]}' and is pinned with it"
+        hint = f"name it under 'compose' of '{own[reference.name]}', so that exports pin it as well"
+        findings.append(Finding("same-image", name, message, hint=hint, note=True))
         return None
     findings.extend(_of_this_machine(name, service))
     if service.has_build or reference is None:
         findings.append(Finding("unlocked-service", name, _built(service), hint=_NAME_IT))
         return None
-    if reference.tag is None and reference.digest is None:
-        return reference.with_tag("latest")
-    return reference
+    return _tagged(reference)
+
+
+def _tagged(reference: ImageReference) -> ImageReference:
+    """What a reference without tag and digest means everywhere with Docker."""
+    return reference if reference.tag or reference.digest else reference.with_tag("latest")
 
 
 def _built(service: ComposeService) -> str:
@@ -108,6 +115,9 @@ def _resolve_image(
     if behind is None:
         hint = "is the name right, and may this user see it?"
         return None, [Finding("image-missing", name, f"the registry has no {reference}", hint=hint)]
+    if registry.resolve(reference.with_digest(behind.digest)) is None:
+        message = f"the registry names {behind.digest} for {reference}, and does not have it"
+        return None, [Finding("digest-missing", name, message)]
     locked = LockedImage(image=reference.name, tag=reference.tag, digest=behind.digest)
     findings: list[Finding] = []
     facts = inspect(registry, reference.with_digest(behind.digest)) if platforms else None
@@ -115,7 +125,7 @@ def _resolve_image(
         missing = [platform for platform in platforms if platform not in facts.platforms]
         has = ", ".join(sorted(facts.platforms)) or None
         findings = [
-            Finding("platform-missing", name, "the image lacks a platform", platform, has)
+            Finding("platform-missing", name, "the image lacks a platform", platform, has, LACKS_PLATFORM)
             for platform in missing
         ]
     return locked, findings

@@ -86,6 +86,11 @@ def _content(
         yield Finding(
             "revision-mismatch", name, "the revision label is another commit", service.commit, revision
         )
+    for platform, digest in sorted(service.platforms.items()):
+        # The bytes behind a digest never change and may come from memory; whether they are still there is asked.
+        if registry.resolve(image.with_digest(digest)) is None:
+            message = f"the registry has the index, but not the image for {platform}: {digest} is missing"
+            yield Finding("incomplete-image", name, message, hint="was it removed by a clean-up?")
     for platform in _in_either(service.platforms, facts.platforms):
         locked, actual = service.platforms.get(platform), facts.platforms.get(platform)
         if locked != actual:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lockflight import names
@@ -34,10 +34,17 @@ class Wanted:
 
 
 def wanted_services(
-    manifest: Manifest, git: Git, services: Iterable[str], overrides: Mapping[str, str], progress: Progress
+    manifest: Manifest, git: Git, services: Sequence[str], overrides: Mapping[str, str], progress: Progress
 ) -> tuple[list[Wanted], list[Finding], list[OutsideError]]:
     """Find the commit of each of these services; `overrides` are commits that a person named."""
     tree = _Tree(git)
+    if tree.head is None and any(not manifest.services[name].repository for name in services):
+        hint = "run 'git init' and commit; or is this the wrong folder?"
+        return (
+            [],
+            [Finding("no-commit", MANIFEST, "there is no commit here, and a lock names commits", hint=hint)],
+            [],
+        )
 
     def look(service: str) -> Wanted | Finding:
         try:
@@ -135,14 +142,14 @@ def _from_submodule(tree: _Tree, service: str, path: str, override: str | None) 
 
 
 def _from_path(tree: _Tree, service: str, path: str, override: str | None) -> _Origin:
-    commit = override or tree.git.last_change(path) if tree.head else override
+    commit = override or tree.git.last_change(path)
     if commit is None:
         raise _Unknown(
             Finding(
                 "commit-unknown",
                 service,
                 f"the last commit that touched '{path}' cannot be told",
-                hint="is it committed? a shallow clone lacks the history: fetch with depth 0",
+                hint="is it committed? a shallow clone needs 'git fetch --unshallow' (actions/checkout: fetch-depth 0)",
             )
         )
     if override is None and not tree.git.is_clean(path):
