@@ -326,15 +326,6 @@ def test_a_folder_that_cannot_be_written_to_is_exit_3_and_leaves_nothing(
     assert "cannot write" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
-def test_a_read_only_folder_is_exit_3_and_leaves_nothing(folder: Path) -> None:
-    write(folder / "old/a.json", GOOD)
-    (folder / "new").mkdir(mode=0o555)
-
-    assert imports(folder, "old", "--output-dir", "new") == EXIT_OUTSIDE
-    assert list((folder / "new").iterdir()) == []
-
-
 def test_offline_asks_no_registry(folder: Path, registry: FakeRegistry) -> None:
     write(folder / "old.json", document({"cart": entry("cart", digest=digest("cart"))}))
 

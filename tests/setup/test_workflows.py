@@ -181,7 +181,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tool(name: str) -> str:
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.exists() else shutil.which(name)
-    return found or pytest.skip(f"{name} is not installed")
+    return found or pytest.fail(f"{name} is missing: run .ci/setup, which installs it")
 
 
 def test_the_schema_of_workflows_is_kept(folder: Path) -> None:

@@ -55,10 +55,9 @@ def by_dockers_rules(text: str) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("shell", ["sh", "dash", "bash"])
+# Whichever of them this machine has; every machine has the first.
+@pytest.mark.parametrize("shell", ["sh", *filter(shutil.which, ["dash", "bash"])])
 def test_a_shell_that_sources_it_has_every_value(tmp_path: Path, shell: str) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"there is no {shell} here")
     # Files that a glob in a value would match.
     for name in (":5000", "1", "x"):
         (tmp_path / name).touch()
