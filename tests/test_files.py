@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lockflight.errors import InputError, OutsideError
-from lockflight.files import decode_text, read_text, write_atomically
+from lockflight.files import decode_text, existing_text, read_text, write_atomically
 
 ENGINE = Path(__file__).parent.parent / "engine"
 
@@ -137,3 +137,55 @@ def test_reading_is_bounded_even_where_the_size_is_not_told(tmp_path: Path) -> N
 def test_the_line_of_a_nul_byte_is_told() -> None:
     with pytest.raises(InputError, match="file:3: has a NUL byte"):
         decode_text(b"a\nb\nc\0", "file")
+
+
+def test_a_device_stays_a_device(tmp_path: Path) -> None:
+    link = tmp_path / "null"
+    link.symlink_to("/dev/null")
+    assert write_atomically(link, "text")
+    assert write_atomically(Path("/dev/null"), "text")
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    assert link.is_symlink()
+
+
+def test_a_full_device_is_told_and_not_read() -> None:
+    with pytest.raises(OutsideError, match="cannot write: No space left on device"):
+        write_atomically(Path("/dev/full"), "text")
+
+
+def test_a_pipe_is_written_to_or_refused_but_never_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OutsideError, match="pipe: cannot write"):
+        write_atomically(pipe, "text")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert write_atomically(pipe, "text")
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_folder_is_no_file_to_write(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder; name a file in it"):
+        write_atomically(tmp_path, "text")
+
+
+def test_the_leftover_of_another_writer_neither_hurts_nor_is_removed(tmp_path: Path) -> None:
+    leftover = tmp_path / f".file.{os.getpid()}.tmp"
+    leftover.write_text("half")
+    assert write_atomically(tmp_path / "file", "new")
+    assert leftover.read_text() == "half"
+
+
+def test_a_new_file_can_be_read_as_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    write_atomically(tmp_path / "file", "new")
+    os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o644
+
+
+def test_what_would_be_written_over_can_be_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    texts = [existing_text(tmp_path / "file"), existing_text(tmp_path / "none"), existing_text(tmp_path)]
+    assert texts == ["old", None, None]
+    assert existing_text(Path("/dev/zero")) is None

@@ -17,7 +17,7 @@ STAGES = ["builds", "locks", "stacks", "promotions", "ledger"]
 # What every stage may use.
 GROUND = {
     "", "errors", "names", "files", "yaml_source", "yaml_text", "models", "findings", "config", "logs",
-    "progress", "concurrency", "ports", "compose_files",
+    "progress", "concurrency", "places", "ports", "compose_files",
 }  # fmt: skip
 # Parts that stand beside the line, and all that they may use.
 BESIDE = {

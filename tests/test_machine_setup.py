@@ -93,6 +93,7 @@ PACKAGES = {
     "docker-buildx": {"docker-buildx": EMPTY_PROGRAM},
     "busybox-static": {"busybox": EMPTY_PROGRAM},
     "iptables": {"iptables": EMPTY_PROGRAM},
+    "openssl": {"openssl": EMPTY_PROGRAM},
 }
 
 
@@ -127,7 +128,14 @@ class Machine:
     def has_docker(self) -> None:
         self.write("engine", "")
         self.has("docker", DOCKER)
-        for program in ("dockerd", "docker-compose", "docker-buildx", "docker-registry", "busybox"):
+        for program in (
+            "dockerd",
+            "docker-compose",
+            "docker-buildx",
+            "docker-registry",
+            "busybox",
+            "openssl",
+        ):
             self.has(program, DOCKERD if program == "dockerd" else EMPTY_PROGRAM)
 
     def lacks(self, program: str) -> None:
@@ -235,7 +243,7 @@ def test_a_bare_debian_12_gets_the_engine_from_its_own_release(debian12: Machine
     outcome = debian12.set_up()
 
     assert outcome.returncode == 0, outcome.stderr
-    assert debian12.installed == {"docker.io", "iptables", "busybox-static"}
+    assert debian12.installed == {"docker.io", "iptables", "busybox-static", "openssl"}
 
 
 def test_a_bare_debian_12_gets_compose_and_buildx_from_the_next_release(debian12: Machine) -> None:
@@ -315,6 +323,16 @@ def test_only_what_is_missing_is_installed(debian12: Machine) -> None:
 
     assert outcome.returncode == 0, outcome.stderr
     assert debian12.installed == {"busybox-static"}
+
+
+def test_only_the_tests_need_openssl(debian12: Machine) -> None:
+    debian12.has_docker()
+    debian12.lacks("openssl")
+
+    assert debian12.set_up("demo").returncode == 0
+    assert debian12.installed == set()
+    assert debian12.set_up("test").returncode == 0
+    assert debian12.installed == {"openssl"}
 
 
 def test_the_check_profile_needs_no_docker(debian12: Machine) -> None:
@@ -463,7 +481,7 @@ def test_a_person_at_a_terminal_is_asked_and_may_say_no(debian12: Machine) -> No
     code, text = debian12.set_up_at_a_terminal("n")
 
     assert code == 1
-    assert "will install with apt-get: docker.io iptables busybox-static" in text
+    assert "will install with apt-get: docker.io iptables busybox-static openssl" in text
     assert text.count("Go ahead? [Y/n]") == 1
     assert "nothing was installed" in text
     assert debian12.calls == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -12,6 +13,21 @@ from lockflight.progress import Progress, working
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 PARALLEL = 16
+
+_at_interruption: list[Callable[[], object]] = []
+
+
+def at_interruption(function: Callable[[], object]) -> None:
+    """Have the function called when the command is cut off, before the process ends without a word."""
+    if function not in _at_interruption:
+        _at_interruption.append(function)
+
+
+def tidy_up() -> None:
+    """Call what was asked for, the last first; none keeps the others, or the end, from coming."""
+    for function in reversed(_at_interruption):
+        with contextlib.suppress(Exception):
+            function()
 
 
 def each(

@@ -13,10 +13,11 @@ from pydantic import AfterValidator, Field, model_validator
 from lockflight import names
 from lockflight.errors import InputError, Place, Problem
 from lockflight.models import Line, Model, Platform, ProjectName, ServiceName, validate
+from lockflight.places import CURRENT, manifest_folder
+from lockflight.places import MANIFEST as MANIFEST
 from lockflight.yaml_source import Document, read_document
 
-MANIFEST = "lockflight.yaml"
-DEFAULT_LOCK = "locks/current.yaml"
+DEFAULT_LOCK = CURRENT
 
 
 def _is_inside(path: str) -> str:
@@ -199,9 +200,9 @@ class Manifest(Model):
 
 def find_manifest(start: Path) -> Path:
     """The manifest of this folder, or of the nearest folder above that has one."""
-    for folder in (start, *start.parents):
-        if (folder / MANIFEST).is_file():
-            return folder / MANIFEST
+    folder = manifest_folder(start)
+    if folder is not None:
+        return folder / MANIFEST
     raise InputError(
         f"there is no {MANIFEST} in {start} or any folder above it",
         hint="'lockflight init' writes one from what it finds; '-C DIR' looks in another folder",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
+import tempfile
 from pathlib import Path
 
 from lockflight.errors import InputError, OutsideError, Place
@@ -22,10 +24,15 @@ def write_atomically(path: Path, text: str) -> bool:
     Returns False, and touches nothing, when the file already holds exactly this text.
     """
     body = text.encode()
-    with contextlib.suppress(OSError):
-        if path.read_bytes() == body:
-            return False
     try:
+        there = _status(path)
+        if there is not None and stat.S_ISDIR(there.st_mode):
+            raise InputError("is a folder; name a file in it", place=Place(str(path)))
+        if there is not None and not stat.S_ISREG(there.st_mode):
+            _write_to_device(path, body)
+            return True
+        if there is not None and there.st_size == len(body) and _holds(path, body):
+            return False
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, body)
     except OSError as error:
@@ -37,21 +44,63 @@ def write_atomically(path: Path, text: str) -> bool:
     return True
 
 
-def _replace(path: Path, body: bytes) -> None:
-    # The name is ours alone (process id), so two writers never share a half-written file; a symbolic link
-    # is written through, as an editor would.
-    target = path.resolve()
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+def existing_text(path: Path) -> str | None:
+    """What a regular file holds, before it is written over; None where there is none to be lost.
+
+    Text that cannot be read is the InputError or OutsideError of `read_text`: it is no text of ours.
+    """
+    there = _status(path)
+    return read_text(path) if there is not None and stat.S_ISREG(there.st_mode) else None
+
+
+def _status(path: Path) -> os.stat_result | None:
     try:
-        with scratch.open("xb") as stream:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _holds(path: Path, body: bytes) -> bool:
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        return stream.read(len(body) + 1) == body
+    return False
+
+
+def _write_to_device(path: Path, body: bytes) -> None:
+    """Straight to a device or pipe, which must stay what it is; a pipe that nobody reads is refused."""
+    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    os.set_blocking(handle, True)
+    with open(handle, "wb", buffering=0) as stream:  # noqa: PTH123 - a descriptor has no path
+        rest = memoryview(body)
+        while rest:
+            rest = rest[stream.write(rest) :]
+
+
+def _replace(path: Path, body: bytes) -> None:
+    # The scratch file is ours alone, so two writers never share a half-written one; a symbolic link is
+    # written through, as an editor would.
+    target = path.resolve()
+    handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
+    scratch = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
             stream.write(body)
             stream.flush()
             os.fsync(stream.fileno())
-        if target.exists():
-            scratch.chmod(target.stat().st_mode & 0o7777)
+        scratch.chmod(_mode_for(target))
         scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def _mode_for(target: Path) -> int:
+    """That of the file that is replaced, else what the umask leaves; mkstemp's own is for secrets."""
+    there = _status(target)
+    if there is not None:
+        return there.st_mode & 0o7777
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def read_text(path: Path, *, called: str | None = None, largest: int = LARGEST_TEXT) -> str:

@@ -44,8 +44,10 @@ ImageName = Annotated[
 ]
 Tag = Annotated[str, Field(pattern=f"^{names.TAG}$", description="An image tag.")]
 Platform = Annotated[str, Field(pattern=f"^{names.PLATFORM}$", description="linux/amd64, linux/arm64, …")]
-# One line of text that ends up in tables, pull-request comments and commit messages.
-Line = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
+# One line of text that ends up in tables, pull-request comments and commit messages: no control characters,
+# and none that turn the direction of what follows.
+_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+Line = Annotated[str, Field(min_length=1, max_length=1000, pattern=_ONE_LINE)]
 UtcTime = Annotated[
     datetime,
     Field(strict=False),
@@ -64,16 +66,36 @@ def validate(model: type[AnyModel], document: Document) -> AnyModel:
             place=document.place(()),
             hint="it must start with fields such as 'version: 1'",
         )
+    _refuse_truth_as_version(model, document)
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
         raise InputError(problems_of(error, model, document)) from error
 
 
+def _refuse_truth_as_version(model: type[BaseModel], document: Document) -> None:
+    """`version: true` is no version, though Python calls True and 1 the same."""
+    for name, field in model.model_fields.items():
+        if get_args(field.annotation) == (1,) and document.data.get(name) in (True, 1.0):
+            given = document.data[name]
+            if type(given) is not int:
+                raise InputError(_unknown_version(given), place=document.place((name,)))
+
+
 def problems_of(error: ValidationError, model: type[BaseModel], document: Document) -> list[Problem]:
     """Every problem once; members of a union would otherwise each complain."""
-    found = [_problem(detail, model, document) for detail in error.errors(include_url=False)]
-    return list(dict.fromkeys(found))
+    found = [
+        (detail, _problem(detail, model, document))
+        for detail in sorted(error.errors(include_url=False), key=_is_choice)
+    ]
+    explained = {problem.place for detail, problem in found if not _is_choice(detail)}
+    kept = [problem for detail, problem in found if not (_is_choice(detail) and problem.place in explained)]
+    return list(dict.fromkeys(kept))
+
+
+def _is_choice(detail: ErrorDetails) -> bool:
+    """The complaint of a member of a union that is only one value, such as `image: false`."""
+    return detail["type"] == "literal_error"
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel], document: Document) -> Problem:
@@ -109,10 +131,18 @@ def _message(detail: ErrorDetails) -> str:
         return (
             f"{_shown(value)} does not fit; expected {_PATTERNS.get(context['pattern'], context['pattern'])}"
         )
+    if kind == "literal_error" and context.get("expected") == "1":
+        return _unknown_version(value)
     expected = _KINDS.get(kind)
     if expected:
         return f"must be {expected}, not {kind_of(value)}"
     return f"{detail['msg'][:1].lower()}{detail['msg'][1:]}, not {_shown(value)}"
+
+
+def _unknown_version(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"is version {_shown(value)}; this lockflight reads version 1"
+    return f"must be 1, the version that this lockflight reads, not {kind_of(value)}"
 
 
 _KINDS = {
@@ -133,7 +163,7 @@ _PATTERNS = {
     f"^{names.IMAGE}$": "an image name with its registry, such as ghcr.io/acme/cart",
     f"^{names.TAG}$": "a tag: letters, digits, '_', '.', '-', at most 128",
     f"^{names.PLATFORM}$": "a platform such as linux/amd64",
-    r"^[^\x00-\x1f\x7f\u2028\u2029]*$": "one line without control characters",
+    _ONE_LINE: "one line without control characters",
 }
 
 

@@ -148,8 +148,15 @@ def template_problem(template: str) -> str | None:
 
 
 def without_credentials(text: str) -> str:
-    """Text with `user:secret@` taken out of every URL in it."""
-    return re.sub(r"(\b[a-z][a-z0-9+.-]*://)[^/@\s]+@", r"\1", text)
+    """Text with `user:secret@` taken out of every URL in it, whatever stands unescaped in the secret."""
+    return _CREDENTIALS.sub(r"\1", text)
+
+
+# Up to the last '@' before the path; or, where the secret holds a '/' and so seems to be one, before white
+# space. A host with a port, whose path may hold an '@', is no user with a secret.
+_CREDENTIALS = re.compile(
+    r"(\b[a-z][a-z0-9+.-]*://)(?:[^/?#\s]*@|[^/?#@:\[\s]*:(?![0-9]*(?:[/?#\s]|$))\S*@)", re.IGNORECASE
+)
 
 
 def writable(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from types import TracebackType
@@ -37,25 +38,35 @@ class MovingLine:
         self._guard = threading.Lock()
         self._title = ""
         self._total = self._done = 0
+        self._moving = False
 
     def start(self, title: str, total: int) -> None:
         with self._guard:
             self._title, self._total, self._done = title, total, 0
+            self._moving = True
             self._show()
 
     def advance(self) -> None:
         with self._guard:
             self._done += 1
-            self._show()
+            # A thread that ends late must not write into what came after.
+            if self._moving:
+                self._show()
 
     def finish(self) -> None:
         with self._guard:
-            self._stream.write("\r\x1b[2K")
-            self._stream.flush()
+            if self._moving:
+                self._moving = False
+                self._write("")
 
     def _show(self) -> None:
-        self._stream.write(f"\r\x1b[2K{self._title} {self._done}/{self._total}")
-        self._stream.flush()
+        self._write(f"{self._title} {self._done}/{self._total}")
+
+    def _write(self, line: str) -> None:
+        # A terminal that went away is no reason to stop the work.
+        with contextlib.suppress(OSError):
+            self._stream.write(f"\r\x1b[2K{line}")
+            self._stream.flush()
 
 
 class working:  # noqa: N801 - reads as a verb where it is used: `with working(progress, …)`

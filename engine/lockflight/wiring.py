@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from lockflight.adapters.git_cli import GitCli
+from lockflight.adapters.git_process import stop_children
 from lockflight.adapters.system_clock import SystemClock
+from lockflight.concurrency import at_interruption
 from lockflight.config import Manifest, find_manifest, read_manifest
 from lockflight.errors import InputError
 from lockflight.ports.clock import Clock
@@ -27,7 +29,7 @@ class Engine:
 
     @cached_property
     def git(self) -> Git:
-        return GitCli(self.root)
+        return connect_git(self.root)
 
     @cached_property
     def registry(self) -> Registry:
@@ -46,7 +48,8 @@ def connect(folder: Path, environment: Mapping[str, str]) -> Engine:
 
 
 def connect_git(folder: Path) -> Git:
-    """The repository around a folder, for a command that needs no manifest."""
+    """The repository around a folder. Its processes do not outlive this one."""
+    at_interruption(stop_children)
     return GitCli(folder)
 
 
@@ -73,6 +76,7 @@ def open_registry(environment: Mapping[str, str], insecure: frozenset[str]) -> R
         clock=SystemClock(),
         credentials=DockerCredentials(environment),
         insecure=insecure,
+        environment=environment,
         cache=ContentCache(cache_folder(environment) / "content.db"),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
 
@@ -89,6 +90,36 @@ def test_a_staged_bump_is_named(shop: Path) -> None:
     assert change.change is Change.STAGED
 
 
+def test_a_merge_that_is_not_finished_is_named(tmp_path: Path, shop: Path) -> None:
+    module = shop / "services/cart"
+    first = git(module, "rev-parse", "HEAD")
+    git(shop, "checkout", "--quiet", "-b", "side")
+    commit_file(module, "b.txt", "2")
+    git(shop, "commit", "--quiet", "-am", "side")
+    git(shop, "checkout", "--quiet", "main")
+    git(module, "checkout", "--quiet", first)
+    commit_file(module, "c.txt", "3")
+    git(shop, "commit", "--quiet", "-am", "main")
+    with pytest.raises(CalledProcessError):
+        git(shop, "merge", "side")
+    (change,) = GitCli(shop).submodule_changes()
+    assert (change.path, change.change) == ("services/cart", Change.CONFLICT)
+
+
+def test_a_submodule_that_was_moved_or_removed_in_the_index_is_named(shop: Path) -> None:
+    git(shop, "mv", "services/cart", "services/basket")
+    moved = {change.path: change.change for change in GitCli(shop).submodule_changes()}
+    assert moved == {"services/cart": Change.STAGED, "services/basket": Change.STAGED}
+    git(shop, "rm", "--quiet", "-f", "services/basket")
+    (change,) = GitCli(shop).submodule_changes()
+    assert (change.path, change.change) == ("services/cart", Change.STAGED)
+
+
+def test_a_submodule_whose_folder_was_removed_is_not_checked_out_and_not_changed(shop: Path) -> None:
+    shutil.rmtree(shop / "services/cart")
+    assert GitCli(shop).submodule_changes() == ()
+
+
 def test_changes_are_seen_even_where_the_repository_says_to_ignore_them(shop: Path) -> None:
     git(shop, "config", "submodule.services/cart.ignore", "all")
     commit_file(shop / "services/cart", "b.txt", "2", "local")
@@ -101,6 +132,49 @@ def test_the_last_change_of_a_folder_is_the_last_commit_that_touched_it(tmp_path
     commit_file(folder, "cart/a", "1")
     assert GitCli(folder).last_change("orders") == touched
     assert GitCli(folder).last_change("nothing") is None
+
+
+def test_a_folder_that_is_no_longer_committed_has_no_last_change(tmp_path: Path) -> None:
+    folder = new_repository(tmp_path / "mono")
+    commit_file(folder, "deploy/orders/a", "1")
+    newest = commit_file(folder, "deploy/cart/a", "1")
+    git(folder, "rm", "--quiet", "-r", "deploy/orders")
+    git(folder, "commit", "--quiet", "-m", "without")
+    here = GitCli(folder / "deploy")
+    assert here.last_change("orders") is None
+    assert here.last_change("./cart/") == newest
+    assert here.last_change(".") == git(folder, "rev-parse", "HEAD")
+
+
+def test_a_path_means_only_itself(tmp_path: Path) -> None:
+    folder = new_repository(tmp_path / "mono")
+    commit_file(folder, "orders/a", "1")
+    assert GitCli(folder).last_change("order*") is None
+    assert GitCli(folder).last_change(":!cart") is None
+    (folder / "orders/a").write_text("2")
+    assert GitCli(folder).is_clean("order*")
+
+
+@pytest.mark.parametrize(
+    ("time", "years"),
+    [
+        ("1700000000 +051800", {2023}),
+        ("300000000000 +0000", {9999}),
+        # Versions of git differ in what they make of it.
+        ("99999999999999999999 +0000", {1970, 9999}),
+    ],
+)
+def test_a_commit_may_claim_any_time(tmp_path: Path, time: str, years: set[int]) -> None:
+    folder = new_repository(tmp_path / "odd")
+    tree = git(folder, "write-tree")
+    text = f"tree {tree}\nauthor A <a@b> {time}\ncommitter A <a@b> {time}\n\nx\n"
+    (folder / ".git" / "text").write_text(text)
+    file = str(folder / ".git" / "text")
+    commit = git(folder, "hash-object", "-t", "commit", "-w", "--literally", file)
+    git(folder, "update-ref", "HEAD", commit)
+    head = GitCli(folder).head()
+    assert head is not None
+    assert head.committed.year in years
 
 
 def test_a_shallow_history_does_not_pretend_to_know_the_last_change(tmp_path: Path) -> None:
@@ -169,7 +243,6 @@ def test_without_a_checkout_the_history_is_fetched_and_asked(tmp_path: Path, car
     assert here.on_branch(old, "main", None, str(cart)) is True
     assert here.on_branch(aside, "main", None, str(cart)) is False
     assert here.on_branch(old, "gone", None, str(cart)) is False
-    assert here.on_branch(old, "main", None, str(tmp_path / "nowhere")) is None
 
 
 def test_the_commits_between_are_told_newest_first(shop: Path) -> None:
@@ -180,6 +253,10 @@ def test_the_commits_between_are_told_newest_first(shop: Path) -> None:
     between = GitCli(shop).commits_between("services/cart", old, new)
     assert between is not None
     assert [line.subject for line in between] == ["third | with \x1b[31m odd characters", "second"]
+    newest = commit_file(module, "d.txt", "4", "form\x0cfeed and \x1f unit")
+    (last,) = GitCli(shop).commits_between("services/cart", new, newest) or ()
+    assert last.subject == "form\x0cfeed and \x1f unit"
+    assert GitCli(shop).commits_between("services/cart", old, old) == ()
     assert GitCli(shop).commits_between("services/cart", old, "f" * 40) is None
     assert GitCli(shop).commits_between("services/none", old, new) is None
 
@@ -213,6 +290,74 @@ def test_ignored_files_are_told_apart_from_tracked_ones(tmp_path: Path) -> None:
     assert GitCli(folder).is_ignored(("a.env", "data/x", "b.txt")) == {"a.env", "data/x"}
 
 
+def test_paths_beyond_links_and_in_submodules_do_not_hide_what_is_ignored(shop: Path) -> None:
+    commit_file(shop, ".gitignore", "*.secret\nhidden\n")
+    commit_file(shop, "real/app.conf", "1")
+    commit_file(shop / "services/cart", ".gitignore", "*.local\n")
+    (shop / "linked").symlink_to("real")
+    (shop / "hidden").symlink_to("real")
+    (shop / "module").symlink_to("services/cart")
+    (shop / "away").symlink_to("/usr")
+    ignored = {"z.secret", "linked/y.secret", "hidden/app.conf", "services/cart/a.local", "module/a.local"}
+    others = {
+        "real/app.conf",
+        "linked/app.conf",
+        "services/cart/a.txt",
+        "module/a.txt",
+        "away/bin",
+        ":!a",
+        "-x",
+    }
+    assert GitCli(shop).is_ignored(tuple(sorted(ignored | others))) == ignored
+
+
+def test_a_submodule_in_a_submodule_is_asked_as_well(tmp_path: Path, shop: Path, cart: Path) -> None:
+    module = shop / "services/cart"
+    add_submodule(module, cart, "inner")
+    commit_file(module / "inner", ".gitignore", "*.local\n")
+    paths = ("services/cart/inner/a.local", "services/cart/inner/a.txt")
+    assert GitCli(shop).is_ignored(paths) == {paths[0]}
+    git(shop, "submodule", "--quiet", "deinit", "--force", "--all")
+    assert GitCli(shop).is_ignored(paths) == frozenset()
+    (module / ".git").mkdir()
+    assert GitCli(shop).is_ignored(paths) == frozenset()
+
+
+def test_a_link_to_itself_is_no_checkout(shop: Path) -> None:
+    (shop / "loop").symlink_to("loop")
+    assert GitCli(shop).has_commit("loop", "f" * 40) is None
+    assert GitCli(shop).is_ignored(("loop", "loop/a")) == frozenset()
+
+
+def test_what_is_ignored_is_told_from_the_manifests_folder(shop: Path) -> None:
+    commit_file(shop, ".gitignore", "*.secret\n")
+    commit_file(shop, "deploy/a", "1")
+    (shop / "deploy" / "cart").symlink_to("../services/cart")
+    paths = ("cart/a.txt", "a", "b.secret")
+    assert GitCli(shop / "deploy").is_ignored(paths) == {"b.secret"}
+    assert GitCli(shop / "deploy").inside_submodules(paths) == {"cart/a.txt"}
+
+
+def test_what_lies_in_a_submodule_is_told_even_through_a_link_or_when_only_staged(
+    shop: Path, cart: Path
+) -> None:
+    git(shop, "submodule", "--quiet", "add", str(cart), "staged")
+    (shop / "linked").symlink_to("services/cart")
+    inside = {"services/cart/a.txt", "linked/a.txt", "staged/a.txt"}
+    assert GitCli(shop).inside_submodules((*inside, "services/a", "services/cart", "linked")) == inside
+    assert GitCli(shop.parent).inside_submodules(("shop/services/cart/a.txt",)) == frozenset()
+
+
+def test_an_answer_that_git_does_not_give_is_not_taken_for_no(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = GitCli(shop)
+    assert here.is_ignored(("a",)) == frozenset()
+    (shop / ".git" / "index").write_text("garbage")
+    with pytest.raises(OutsideError):
+        here.is_ignored(("a",))
+
+
 def test_a_relative_submodule_url_is_completed_from_the_repositorys_own(tmp_path: Path, cart: Path) -> None:
     folder = new_repository(tmp_path / "shop")
     add_submodule(folder, cart, "cart")
@@ -230,6 +375,15 @@ def test_a_broken_repository_is_named_and_not_taken_for_none(tmp_path: Path, sho
     shutil.rmtree(shop / ".git" / "objects")
     with pytest.raises((OutsideError, InputError)):
         GitCli(shop).last_change("services")
+
+
+def test_the_hint_for_a_foreign_repository_names_its_folder(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(InputError) as caught:
+        GitCli(shop / "services").head()
+    assert caught.value.problems[0].hint == f"git config --global --add safe.directory {shop}"
 
 
 def test_variables_of_another_git_do_not_lead_astray(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

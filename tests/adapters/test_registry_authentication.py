@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -263,8 +264,13 @@ def test_a_challenge_that_cannot_be_met_is_told(
     image = put(registry_server)
     refusal = failure(401, "UNAUTHORIZED", {"WWW-Authenticate": header})
     registry_server.faults.answer_next(faults.instead(refusal), times=None, path="/manifests/")
-    with pytest.raises(RegistryDenied, match="a kind that lockflight does not know"):
+    with pytest.raises(RegistryDenied, match="a kind that lockflight does not know") as caught:
         open_registry().resolve(image)
+    hint = caught.value.problems[0].hint or ""
+    named = re.match("[A-Za-z]*", header)
+    assert hint.startswith("this kind of sign-in is not supported: ")
+    assert named is not None
+    assert named.group().lower() in hint
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,25 @@ def test_of_two_callers_after_the_rest_one_is_let_through() -> None:
     assert breaker.is_open()
 
 
+def test_one_operation_that_waited_in_silence_is_enough() -> None:
+    clock = FakeClock()
+    breaker = Breaker(clock)
+    began = clock.monotonic()
+    clock.advance(60)
+    breaker.failed("no answer", silent_since=began)
+    assert breaker.is_open()
+
+
+def test_silence_to_one_while_others_are_answered_says_little() -> None:
+    clock = FakeClock()
+    breaker = Breaker(clock)
+    began = clock.monotonic()
+    clock.advance(30)
+    breaker.succeeded()
+    breaker.failed("no answer", silent_since=began)
+    assert not breaker.is_open()
+
+
 def test_when_that_one_succeeds_all_are_let_through() -> None:
     clock = FakeClock()
     breaker = opened(clock)

@@ -102,6 +102,27 @@ def test_no_configuration_at_all_is_none(tmp_path: Path) -> None:
         assert str(tmp_path) in found.source
 
 
+def test_an_account_without_a_home_folder_has_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    found = DockerCredentials({}).find("ghcr.io")
+    assert (found.credentials, found.trouble) == (None, "")
+    assert "HOME" in found.hint
+
+
+def test_a_home_folder_that_may_not_be_looked_into_holds_no_credentials(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def forbidden(path: Path, **_: object) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    found = DockerCredentials({"HOME": str(tmp_path)}).find("ghcr.io")
+    assert (found.credentials, found.trouble) == (None, "")
+
+
 def test_without_docker_config_the_home_folder_counts(tmp_path: Path) -> None:
     folder = tmp_path / ".docker"
     folder.mkdir()
@@ -134,6 +155,15 @@ def test_a_helper_for_the_registry_is_asked_before_the_store(tmp_path: Path) -> 
     config = '{"credHelpers": {"ghcr.io": "own"}, "credsStore": "common"}'
     assert write_raw(tmp_path, config).find("ghcr.io").credentials == ADA
     assert write_raw(tmp_path, config).find("quay.io").credentials == Credentials("x", "y")
+
+
+@pytest.mark.parametrize("key", ["docker.io", "index.docker.io", HUB])
+def test_a_helper_for_docker_hub_is_found_however_it_is_written(key: str, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    write_helper(tmp_path, "own", f"cat >{asked}; {ANSWERS}")
+    config = json.dumps({"credHelpers": {key: "own"}, "credsStore": "common"})
+    assert write_raw(tmp_path, config).find("docker.io").credentials == ADA
+    assert asked.read_text() == HUB
 
 
 def test_a_helper_is_run_once_for_each_registry(tmp_path: Path) -> None:
@@ -180,6 +210,11 @@ def test_a_helper_that_fails_is_trouble_that_repeats_none_of_its_words(
 def test_a_helper_that_is_not_installed_is_named(tmp_path: Path) -> None:
     found = write_raw(tmp_path, '{"credsStore": "desktop"}').find("ghcr.io")
     assert found.trouble == "docker-credential-desktop cannot be run: is it installed and on the PATH?"
+    assert found.hint == f"install docker-credential-desktop, or take it out of {tmp_path / 'config.json'}"
+
+
+def test_a_configuration_that_is_no_json_is_to_be_repaired(tmp_path: Path) -> None:
+    assert write_raw(tmp_path, "{").find("ghcr.io").hint == f"repair or remove {tmp_path / 'config.json'}"
 
 
 @pytest.mark.parametrize("name", ["../../bin/sh", "a/b", "-x", "a b", "a\0b", "$(id)"])

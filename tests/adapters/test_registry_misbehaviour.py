@@ -121,7 +121,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(
     image = put(registry_server)
     limited = faults.status(429, retry_after="3600", error="TOOMANYREQUESTS")
     registry_server.faults.answer_next(limited, path="/manifests/")
-    said = r"429 Too Many Requests \(TOOMANYREQUESTS\) and asked to wait 3600 s; 60 s are allowed"
+    said = r"429 Too Many Requests \(TOOMANYREQUESTS\): it .* and asked to wait 3600 s; 60 s are allowed"
     with pytest.raises(RegistryUnavailable, match=said):
         open_registry().manifest(image)
     assert clock.slept == []
@@ -144,6 +144,54 @@ def test_a_registry_that_never_answers_is_given_up(
     registry_server.faults.answer_next(faults.silence(), times=None, path="/manifests/")
     with pytest.raises(RegistryUnavailable, match="did not answer in time"):
         open_registry(read_seconds=0.05).resolve(image)
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "hint"),
+    [
+        (429, "429 Too Many Requests .*: it limits how often it may be asked", "log in, or try again later"),
+        (503, "503 Service Unavailable .*: it is up but failing", "its operators see more in its log"),
+        (501, "501 Not Implemented .*: it is up but failing", "its operators see more in its log"),
+    ],
+)
+def test_a_registry_that_answers_is_not_said_to_be_out_of_reach(
+    code: int, said: str, hint: str, registry_server: RegistryServer, open_registry: OpenRegistry
+) -> None:
+    image = put(registry_server)
+    registry_server.faults.answer_next(faults.status(code), times=None, path="/manifests/")
+    client = open_registry()
+    # The last ones are refused without asking, and must say the same.
+    for _ in range(7):
+        with pytest.raises(RegistryUnavailable, match=said) as caught:
+            client.manifest(image)
+        assert hint in (caught.value.problems[0].hint or "")
+
+
+def test_time_that_passed_in_silence_is_not_spent_again(
+    registry_server: RegistryServer, open_registry: OpenRegistry
+) -> None:
+    image = put(registry_server)
+    registry_server.faults.answer_next(faults.silence(), times=None, path="/manifests/")
+    client = open_registry(clock=SystemClock(), deadline_seconds=0.2)
+    with pytest.raises(RegistryUnavailable, match="did not answer in time"):
+        client.resolve(image)
+    before = len(registry_server.requests)
+    with pytest.raises(RegistryUnavailable, match=r"left alone for a while; the last time: .* in time"):
+        client.manifest(image)
+    assert len(registry_server.requests) == before
+
+
+def test_a_length_that_is_no_number_is_passed_over(
+    registry_server: RegistryServer, open_registry: OpenRegistry
+) -> None:
+    image = put(registry_server)
+    # For Python a superscript two is a digit, and yet no number.
+    registry_server.faults.answer_next(
+        lambda reply: reply.with_headers(Content_Length="\u00b2"), times=None, method="HEAD"
+    )
+    found = open_registry().resolve(image)
+    assert found is not None
+    assert found.digest == BUILT.digest
 
 
 def test_a_registry_that_drips_is_given_up_at_the_deadline(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lockflight.builds.ci import RunningBuild, running_build
+from lockflight.builds.ci import RunningBuild, clean, running_build
 from lockflight.errors import InputError
 
 HEAD, MERGE = "a" * 40, "b" * 40
@@ -110,3 +110,10 @@ def test_a_pull_request_without_its_event_is_refused() -> None:
 )
 def test_other_systems_say_it_in_variables(environment: dict[str, str], expected: RunningBuild) -> None:
     assert running_build(environment) == expected
+
+
+def test_what_no_record_has_room_for_is_left_out() -> None:
+    said = RunningBuild("Jenkins", "v1.2", "main", "https://git/a\nb", "x" * 2000)
+    assert clean(said) == RunningBuild("Jenkins")
+    whole = RunningBuild("Jenkins", HEAD, MERGE, "https://token@git/a", "https://ci/1")
+    assert clean(whole) == RunningBuild("Jenkins", HEAD, MERGE, "https://git/a", "https://ci/1")

@@ -176,3 +176,19 @@ def test_a_loop_of_links_is_no_trap(tmp_path: Path) -> None:
     write(tmp_path, "ci/cart.json", RECORD)
     (tmp_path / "ci" / "again").symlink_to(".")
     assert origins(tmp_path, "ci") == ["record ci/cart.json"]
+
+
+def test_several_unknown_files_are_told_the_formats_once(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        write(tmp_path, f"ci/{name}.json", '{"sha": "abc"}')
+    found = problems(tmp_path, "ci")
+    assert [problem.count("docker buildx bake") for problem in found] == [0, 0, 1]
+
+
+def test_yaml_with_several_documents_in_a_folder_says_how_to_leave_it_out(tmp_path: Path) -> None:
+    write(tmp_path, "ci/cart.json", RECORD)
+    write(tmp_path, "ci/deploy.yaml", "apiVersion: v1\nkind: Service\n---\napiVersion: v1\nkind: Pod\n")
+    with pytest.raises(InputError) as caught:
+        collect(["ci"], stdin=io.BytesIO(), base=tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.hint == "name the records' own folder, or a narrower pattern"

@@ -467,3 +467,18 @@ def test_no_damaged_sample_ever_crashes_the_reading(file: Path, data: st.DataObj
         readings_in(damaged, "build.json")
     except InputError as error:
         assert all(problem.place.file == "build.json" for problem in error.problems)
+
+
+def test_the_platforms_of_a_record_are_named_as_the_registry_s() -> None:
+    text = json.dumps(
+        {
+            "lockflight_record": 1,
+            "commit": "7ef65d6449fb9e0f573eee46308e04d66912638e",
+            "image": "ghcr.io/acme/cart",
+            "digest": f"sha256:{'1' * 64}",
+            "platforms": {"linux/arm64/v8": f"sha256:{'2' * 64}"},
+        }
+    )
+    readings = readings_in(text, "cart.json")
+    assert readings is not None
+    assert list(readings[0].record.platforms) == ["linux/arm64"]

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from lockflight.builds.labels import NO_PLATFORM, ImageFacts, inspect, labelled, platform_name
+from lockflight.builds.labels import (
+    NO_PLATFORM,
+    ImageFacts,
+    inspect,
+    labelled,
+    normal_platform,
+    platform_name,
+)
 from lockflight.names import parse_reference
 from lockflight.ports.registry import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST
 from lockflight.testing.images import build_image, build_index
@@ -215,3 +222,56 @@ def test_a_configuration_that_is_none_never_crashes(registry: FakeRegistry, conf
 )
 def test_platforms_have_one_name_each(words: tuple[str, str, str], expected: str | None) -> None:
     assert platform_name(*words) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("linux/arm64/v8", "linux/arm64"),
+        ("linux/arm", "linux/arm/v7"),
+        ("linux/amd64", "linux/amd64"),
+        ("linux", "linux"),
+        ("", ""),
+    ],
+)
+def test_a_platform_that_a_person_wrote_gets_the_same_name(text: str, expected: str) -> None:
+    assert normal_platform(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [("0cccb2c220c3", "is shortened"), ("main", "is no commit"), (A[:-1] + "G", "is no commit")],
+)
+def test_a_malformed_revision_contradicts_nothing_and_says_how_to_set_it(
+    registry: FakeRegistry, value: str, what: str
+) -> None:
+    registry.add_image(CART, "main", labels={**LABELS, f"{PREFIX}revision": value})
+    facts = facts_of(registry)
+    _, (finding,) = labelled(facts, TAGGED)
+    assert finding.message.endswith(what)
+    assert finding.hint is not None
+    assert "$(git rev-parse HEAD)" in finding.hint
+    assert facts.wellformed_revisions == {}
+
+
+def test_only_full_commits_are_wellformed_revisions(registry: FakeRegistry) -> None:
+    registry.add_image(
+        CART,
+        "main",
+        platforms=["linux/amd64", "linux/arm64"],
+        platform_labels={
+            "linux/amd64": {f"{PREFIX}revision": A},
+            "linux/arm64": {f"{PREFIX}revision": "main"},
+        },
+    )
+    assert facts_of(registry).wellformed_revisions == {"linux/amd64": A}
+
+
+def test_an_index_within_an_index_is_called_so(registry: FakeRegistry) -> None:
+    inner = put_raw(registry, CART, {"manifests": []})
+    entry = {"digest": inner, "platform": {"os": "linux", "architecture": "amd64"}}
+    put_raw(registry, CART, {"manifests": [entry]}, tag="main")
+    (finding,) = facts_of(registry).findings
+    assert (finding.code, finding.found) == ("unreadable-image", inner)
+    assert "an index within its index" in finding.message
+    assert finding.hint

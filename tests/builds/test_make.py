@@ -314,3 +314,50 @@ def test_a_registry_that_is_down_is_noted_and_hinders_nothing(repository: Reposi
 )
 def test_an_api_description_must_be_there_and_inside(repository: Repository, path: str, message: str) -> None:
     assert message in str(repository.refusal(api=path))
+
+
+REVISION = "org.opencontainers.image.revision"
+TAGGED = RecordRequest(image="ghcr.io/acme/cart:1")
+
+
+def test_an_image_whose_label_names_another_commit_is_not_recorded(repository: Repository) -> None:
+    registry = FakeRegistry()
+    registry.add_image("ghcr.io/acme/cart", "1", labels={REVISION: OTHER})
+    with pytest.raises(Refused) as caught:
+        repository.record(TAGGED, registry=registry)
+    (problem,) = caught.value.problems
+    assert problem.code == "revision-mismatch"
+    assert OTHER in problem.message
+    assert COMMIT in problem.message
+    assert problem.hint
+
+
+@pytest.mark.parametrize("revision", [COMMIT, COMMIT[:12], "main", ""])
+def test_a_label_that_contradicts_nothing_hinders_no_record(repository: Repository, revision: str) -> None:
+    registry = FakeRegistry()
+    registry.add_image("ghcr.io/acme/cart", "1", labels={REVISION: revision})
+    made = repository.record(TAGGED, registry=registry)
+    assert (made.record.commit, made.notes) == (COMMIT, ())
+
+
+def test_a_label_that_names_the_merge_commit_is_noted(repository: Repository) -> None:
+    repository.in_pull_request()
+    repository.git.commit = MERGE
+    registry = FakeRegistry()
+    registry.add_image("ghcr.io/acme/cart", "1", labels={REVISION: MERGE})
+    made = repository.record(TAGGED, registry=registry)
+    assert made.record.commit == HEAD
+    assert [(note.code, note.found, note.note) for note in made.notes] == [("built-from-merge", MERGE, True)]
+
+
+def test_metadata_without_an_image_name_is_named(repository: Repository) -> None:
+    metadata = repository.write("build.json", {"containerimage.digest": DIGEST})
+    (problem,) = repository.refusal(RecordRequest(metadata=(metadata,))).problems
+    assert problem.message == "build.json names no image (Docker's own builder writes none)"
+    assert problem.hint == "add --image REGISTRY/PATH:TAG"
+
+
+def test_a_ci_whose_commit_is_none_is_refused_with_the_variable(repository: Repository) -> None:
+    repository.environment = {"BUILDKITE": "true", "BUILDKITE_COMMIT": "v1.2"}
+    assert "BUILDKITE_COMMIT of Buildkite says 'v1.2'" in str(repository.refusal())
+    assert repository.record(commit=COMMIT).record.commit == COMMIT

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lockflight.builds.file import record_text
-from lockflight.builds.model import Record
-from lockflight.builds.shelf import ARTIFACT_TYPE, find_records, push_record
+from lockflight.builds.model import ApiSpec, Found, Record
+from lockflight.builds.shelf import ARTIFACT_TYPE, disagreements, find_records, push_record
 from lockflight.errors import InputError, Refused
 from lockflight.names import ImageReference, parse_reference
 from lockflight.testing.images import build_artifact
@@ -157,3 +157,44 @@ def test_an_unreadable_record_is_a_finding(
     (finding,) = shelf.findings
     assert finding.code == "unreadable-record"
     assert artefact in finding.message
+
+
+ONE, OTHER = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+
+
+def said(origin: str, **fields: Any) -> Found:
+    image = CART.with_digest(ONE)
+    return Found(record_of(image).model_copy(update=fields), origin)
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other", "shown"),
+    [
+        ("api", ApiSpec(path="a.yaml", digest=ONE), ApiSpec(path="a.yaml", digest=OTHER), (ONE, OTHER)),
+        ("platforms", {"linux/amd64": ONE}, {"linux/amd64": OTHER}, (ONE, OTHER)),
+    ],
+)
+def test_records_that_disagree_about_what_is_locked_are_told(
+    field: str, one: Any, other: Any, shown: tuple[str, str]
+) -> None:
+    (finding,) = disagreements([said("record a", **{field: one}), said("record b", **{field: other})])
+    assert (finding.code, finding.note) == ("records-disagree", False)
+    for word in ("record a", "record b", *shown):
+        assert word in finding.message
+
+
+def test_records_that_disagree_about_version_or_time_are_only_noted() -> None:
+    later = BUILT.replace(hour=23)
+    found = disagreements([said("a", version="1", built=BUILT), said("b", version="2", built=later)])
+    assert [(one.code, one.note) for one in found] == [("records-disagree", True)] * 2
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"api": None}, {"commit": "b" * 40, "version": "2"}, {"platforms": {"linux/arm64": OTHER}}]
+)
+def test_records_that_only_say_less_or_are_of_another_commit_disagree_in_nothing(
+    fields: dict[str, Any],
+) -> None:
+    whole = said("a", version="1", api=ApiSpec(path="a", digest=ONE), platforms={"linux/amd64": ONE})
+    other = Found(whole.record.model_copy(update=fields), "b")
+    assert disagreements([whole, other]) == ()

@@ -14,7 +14,7 @@ import pytest
 
 from lockflight.cli import app, verify
 from lockflight.cli.app import COMMANDS, run
-from lockflight.errors import LeftMixed, NotYet, OutsideError, Place, Refused
+from lockflight.errors import LeftMixed, NotYet, OutsideError, Place, Problem, Refused
 from lockflight.locks.file import write_lock
 from tests.locks import builders
 
@@ -204,3 +204,182 @@ def test_every_command_is_a_module_with_the_same_shape() -> None:
         assert module.EXAMPLES
         assert callable(module.arguments)
         assert callable(module.run)
+
+
+def in_shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The real process, started by a shell that closes or redirects what it is given."""
+    script = f'lockflight() {{ {sys.executable} -m lockflight "$@"; }}; {command}'
+    return subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, env={**os.environ, **environment}
+    )
+
+
+def test_a_refusal_stays_one_when_nobody_reads_it() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "lockflight", "verify", "none.yaml", "--json"], stdout=write, stderr=write
+    )
+    os.close(write)
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_bug(closing: str) -> None:
+    done = in_shell(f"lockflight verify none.yaml {closing}")
+    assert done.returncode == 2
+    assert "bug" not in done.stderr
+
+
+def test_a_result_that_finds_no_room_is_a_failure_of_the_outside(tmp_path: Path) -> None:
+    write_lock(builders.lock(), tmp_path / "lock.yaml")
+    done = in_shell("lockflight show lock.yaml >/dev/full")
+    assert done.returncode == 3
+    assert "cannot write the result to standard output: No space left on device" in done.stderr
+
+
+def test_a_current_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    done = in_shell("mkdir gone; cd gone; rmdir ../gone; lockflight verify", PYTHONPATH=str(_ENGINE))
+    assert (done.returncode, "the current folder does not exist any more" in done.stderr) == (2, True)
+
+
+_ENGINE = Path(app.__file__).parent.parent.parent
+
+
+def test_the_folder_above_has_not_the_manifest_of_the_one_below(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    below = tmp_path / "below"
+    write_lock(builders.lock(), below / "locks" / "current.yaml")
+    (below / "lockflight.yaml").write_text("")
+    monkeypatch.chdir(below)
+    assert run(["verify", "--offline"]) == 0
+    assert run(["-C", "..", "verify", "--offline"]) == 2
+    assert "locks/current.yaml: there is no such lock" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_modules_load_says_nothing() -> None:
+    code = (
+        "import os, signal, sys; sys.argv[1:] = ['show']\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'lockflight.cli.app': os.kill(os.getpid(), signal.SIGINT)\n"
+        "from lockflight.__main__ import main\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_an_interrupted_command_tidies_up_before_it_ends() -> None:
+    code = (
+        "from lockflight.cli import app, verify\n"
+        "from lockflight.concurrency import at_interruption\n"
+        "def stop(*_): raise KeyboardInterrupt\n"
+        "verify.run = stop\n"
+        "at_interruption(lambda: print('tidied'))\n"
+        "at_interruption(lambda: 1 / 0)\n"
+        "app.run(['verify'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "tidied\n")
+    assert done.stderr == "interrupted; nothing was left half-written\n"
+
+
+def test_names_in_results_command_neither_terminal_nor_runner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lockflight.cli.context import Context
+
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    context = Context(tmp_path)
+    context.result("a\x1b]0;x\x07\x9b\u202e\n  ::error::y\n")
+    context.say("::add-mask::z\x1b")
+    said = capsys.readouterr()
+    assert not set("\x1b\x07\x9b\u202e") & set(said.out + said.err)
+    assert not any(line.strip().startswith("::") for line in (said.out + said.err).splitlines())
+
+
+def test_json_escapes_what_a_terminal_would_obey_and_loses_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lockflight.cli.context import Context
+
+    data = {"subject": "ä\x1b\x9b\u202e\u2028\U000e0001 ::x"}
+    Context(tmp_path).json(data)
+    said = capsys.readouterr().out
+    assert json.loads(said) == data
+    assert "ä" in said
+    assert all(character.isprintable() or character == "\n" for character in said)
+
+
+def test_failures_for_a_program_hold_no_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", 'hunter2"hunter2')
+    failing(monkeypatch, OutsideError('it said hunter2"hunter2', hint='not hunter2"hunter2'))
+    assert run(["verify", "--json"]) == 3
+    assert "hunter2" not in "".join(capsys.readouterr())
+
+
+def test_one_sick_registry_is_told_of_a_few_times_and_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problems = [Problem(f"cannot read r.example/s{n}: down", hint="up?") for n in range(100)]
+    other = Problem("cannot read q.example/x: down", hint="up?")
+    failing(monkeypatch, OutsideError([*problems, other]))
+    assert run(["verify", "--json"]) == 3
+    said = capsys.readouterr()
+    assert said.err.count("cannot read r.example") == 3
+    assert "q.example/x" in said.err
+    assert "… and 97 more like it of r.example\n" in said.err
+    assert len(json.loads(said.out)["problems"]) == 101
+
+
+def test_an_output_that_cannot_be_left_fails_and_a_summary_is_only_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lockflight.cli.context import Context
+    from lockflight.cli.github import add_summary, set_output
+
+    files = {"GITHUB_OUTPUT": str(tmp_path), "GITHUB_STEP_SUMMARY": str(tmp_path)}
+    context = Context(tmp_path, environment={"GITHUB_ACTIONS": "true", **files})
+    with pytest.raises(OutsideError, match="the step's output 'lock-id' cannot be written"):
+        set_output(context, "lock-id", "abc")
+    add_summary(context, "# hello")
+    assert "note: the job's summary cannot be written" in capsys.readouterr().err
+
+
+def test_lists_in_the_help_stay_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["export", "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[lines.index("formats:") + 1].startswith("  compose")
+    assert lines[lines.index("examples:") + 1].startswith("  lockflight export --format compose")
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("2", "version: is version 2; this lockflight reads version 1"),
+        ("true", "version: must be 1, the version that this lockflight reads, not true or false (True)"),
+        ("1.0", "version: must be 1, the version that this lockflight reads, not a number (1.0)"),
+    ],
+)
+def test_another_version_is_told_as_such(
+    version: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = "project: shop\nservices: {cart: {path: .}}\nregistry: r.example/x\n"
+    (tmp_path / "lockflight.yaml").write_text(f"version: {version}\n{manifest}")
+    assert run(["lock"]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_choice_that_does_not_fit_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "lockflight.yaml").write_text(
+        "version: 1\nproject: shop\nservices: {cart: {path: ., image: 'A B'}}\n"
+    )
+    assert run(["lock"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("services.cart.image: ") == 1
+    assert "should be False" not in said

@@ -49,3 +49,18 @@ def test_what_is_cut_of_a_path_is_its_beginning() -> None:
 
 def test_counts_are_told_with_their_word() -> None:
     assert [plural(n, "service") for n in (0, 1, 2)] == ["0 services", "1 service", "2 services"]
+
+
+def test_a_version_does_not_break_out_of_a_table_in_markdown() -> None:
+    shown = markdown_table(["A", "B"], [[code("cart"), "| [x](http://y) @team <img>"]])
+    assert "`cart`" in shown
+    assert not any(bad in shown for bad in (" [x]", "@team", " <img>"))
+    assert shown.splitlines()[-1].replace("\\|", "").count("|") == 3
+
+
+def test_the_last_column_goes_on_below_where_it_must_not_be_cut() -> None:
+    reason = "docker cannot be reached: is the service running, and may this user talk to it?"
+    text = table(["CHECK", "FOUND"], [["docker", reason], ["git", "2.39"]], width=40, wrap_last=True)
+    assert all(len(line) <= 40 for line in text.splitlines())
+    assert " ".join(text.split()) == f"CHECK FOUND docker {reason} git 2.39"
+    assert text.splitlines()[2].startswith(" " * 8)

@@ -240,6 +240,25 @@ def test_a_revision_label_that_is_wrong_on_one_platform_only(world: World) -> No
     assert ("revision-mismatch", "cart") in world.refused()
 
 
+def test_a_platform_may_be_written_as_docker_does(world: World) -> None:
+    world.push("cart", CART, platforms=("linux/arm64",))
+    world.push("orders", ORDERS, platforms=("linux/arm64",))
+    world.manifest(MANIFEST + "platforms: [linux/arm64/v8]\n")
+    assert world.lock().services["cart"].platforms
+
+
+def test_records_beside_an_image_that_contradict_each_other(world: World) -> None:
+    for word in ("one", "two"):
+        api = ApiSpec(path="openapi.yaml", digest=builders.digest(word))
+        push_record(world.registry, world.record("cart", api=api).record)
+    assert world.refused() == [("records-disagree", "cart")]
+
+
+def test_a_commit_that_nobody_knows_is_not_set_for_mere_configuration(world: World) -> None:
+    world.git.checkouts["settings"] = FakeHistory()
+    assert world.refused(choice=Choice(overrides={"settings": "1" * 40})) == [("commit-unknown", "settings")]
+
+
 def test_an_index_without_the_wanted_platform(world: World) -> None:
     world.manifest(MANIFEST + "platforms: [linux/arm64]\n")
     assert world.refused() == [("platform-missing", "cart"), ("platform-missing", "orders")]
@@ -253,11 +272,21 @@ def test_a_record_that_tells_of_another_platform_image(world: World) -> None:
 def test_a_commit_that_lies_on_another_branch(world: World) -> None:
     world.manifest(MANIFEST.replace("services/cart}", "services/cart, branch: main}"))
     world.git.checkouts["services/cart"] = FakeHistory(branches={"main": "e" * 40})
+    world.git.remotes["https://git.example/acme/cart"] = FakeHistory(branches={"main": "e" * 40})
     assert world.refused() == [("branch-mismatch", "cart")]
+
+
+def test_a_branch_whose_repository_does_not_answer_is_a_failure_that_hides_no_finding(world: World) -> None:
+    world.manifest(MANIFEST.replace("services/cart}", "services/cart, branch: main}"))
+    world.push("cart", CART, labels={REVISION: "f" * 40})
+    made = world.make()
+    assert [finding.code for finding in refusals(made.findings)] == ["revision-mismatch"]
+    assert ["cannot be read" in str(failure) for failure in made.failures] == [True]
 
 
 def test_a_branch_that_nobody_can_tell_about_is_noted(world: World) -> None:
     world.manifest(MANIFEST.replace("services/cart}", "services/cart, branch: main}"))
+    world.git.modules[0] = Submodule("services/cart", CART)
     assert world.noted() == [("branch-unknown", "cart")]
 
 
@@ -287,6 +316,7 @@ def test_a_submodule_that_is_none(world: World) -> None:
 def test_a_branch_of_another_repository(world: World) -> None:
     url = "https://git.example/acme/cart"
     world.manifest(MANIFEST.replace("{submodule: services/cart}", f"{{repository: '{url}', ref: main}}"))
+    world.git.remotes[url] = FakeHistory()
     assert world.refused() == [("ref-missing", "cart")]
     world.git.remotes[url] = FakeHistory(branches={"main": CART})
     assert world.lock().services["cart"].repository == url

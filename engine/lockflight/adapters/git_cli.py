@@ -1,41 +1,32 @@
 """Git through its own command, reading only: nothing is checked out and no configuration is changed.
 
-History that is not at hand is fetched without its trees into a scratch repository under `.lockflight/`, so
-that "is this commit on that branch" can be answered for a submodule that nobody checked out.
+What is read may be somebody's pull request, so nothing in it is trusted to name a place or a program: paths
+stay below the manifest's folder, and git runs as `git_process` says. Histories that are not at hand come
+from `git_store`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
+import posixpath
 import re
-import subprocess
-from dataclasses import dataclass
-from datetime import datetime
+import shlex
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 from lockflight import names
+from lockflight.adapters.git_process import Answer, local_environment, run, stop_children
+from lockflight.adapters.git_store import GitStore, Remote
 from lockflight.errors import InputError, OutsideError
-from lockflight.logs import log
 from lockflight.ports.git import Change, CommitLine, Head, Submodule, SubmoduleChange
 
-_LOCAL_SECONDS = 60
-_REMOTE_SECONDS = 120
-_SEPARATOR = "\x1f"
-# Transports that run commands (`ext::…`) must not be reachable from a URL in a file.
-_PROTOCOLS = "file:git:http:https:ssh"
+__all__ = ["GitCli", "stop_children"]
 
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    code: int
-    output: bytes
-    complaint: str
-
-    @property
-    def text(self) -> str:
-        return self.output.decode(errors="replace").strip()
+_GITLINK = "160000"
+# The last second that a date of Python can tell.
+_LAST_SECOND = 253_402_300_799
 
 
 class GitCli:
@@ -43,7 +34,7 @@ class GitCli:
 
     def __init__(self, folder: Path, scratch: Path | None = None) -> None:
         self._folder = folder
-        self._scratch = scratch or folder / ".lockflight" / "git"
+        self._store = GitStore(scratch or folder / ".lockflight" / "git")
 
     def head(self) -> Head | None:
         return self._head
@@ -51,12 +42,11 @@ class GitCli:
     def submodules(self) -> tuple[Submodule, ...]:
         if self.head() is None:
             return ()
-        listed = self._checked("ls-tree", "-r", "-z", "HEAD").output.decode(errors="surrogateescape")
         described = self._descriptions
         origin = self._origin
         found = []
-        for entry in listed.split("\0"):
-            if entry.startswith("160000 "):
+        for entry in self._checked("ls-tree", "-r", "-z", "HEAD").entries:
+            if entry.startswith(f"{_GITLINK} "):
                 meta, path = entry.split("\t", 1)
                 described_as = described.get(f"{self._prefix}{path}", {})
                 found.append(_submodule(path, meta.split()[2], described_as, origin))
@@ -65,27 +55,30 @@ class GitCli:
     def submodule_changes(self) -> tuple[SubmoduleChange, ...]:
         if self.head() is None:
             return ()
-        status = self._checked(
-            "status", "--porcelain=v2", "-z", "--untracked-files=no", "--ignore-submodules=untracked"
-        )
-        entries = status.output.decode(errors="surrogateescape").split("\0")
-        found = [self._change(entry) for entry in entries if entry.startswith("1 ") and " S" in entry[:8]]
+        # Without renames, a submodule that was moved is one that is staged to go and one that is new.
+        options = ("--no-renames", "--untracked-files=no", "--ignore-submodules=untracked")
+        status = self._checked("status", "--porcelain=v2", "-z", *options)
+        found = [self._change(entry) for entry in status.entries]
         return tuple(change for change in found if change is not None)
 
     def last_change(self, path: str) -> str | None:
+        path = _inside(path)
         commit = self._checked("rev-list", "-1", "HEAD", "--", path).text
-        return None if not commit or commit in self._shallow_ends() else commit
+        if not commit or commit in self._shallow_ends():
+            return None
+        within = posixpath.normpath(f"{self._prefix}{path}")
+        there = self._local("rev-parse", "--verify", "--quiet", f"HEAD:{'' if within == '.' else within}")
+        return commit if there.code == 0 else None
 
     def is_clean(self, path: str) -> bool:
-        return not self._checked("status", "--porcelain", "--untracked-files=no", "--", path).output
+        return not self._checked("status", "--porcelain", "--untracked-files=no", "--", _inside(path)).output
 
     def remote_commit(self, url: str, ref: str) -> str | None:
         if names.is_commit(ref):
             return ref
         wanted = [ref] if ref.startswith("refs/") else [f"refs/heads/{ref}", f"refs/tags/{ref}"]
         wanted += [f"{name}^{{}}" for name in wanted if name.startswith("refs/tags/")]
-        said = self._remote(["ls-remote", "--", url, *wanted], url)
-        found = {name: commit for commit, _, name in map(_tab_parts, said.text.splitlines())}
+        found = self._remote(url).refs(*wanted)
         # An annotated tag's own id is not the commit; the peeled line is.
         order = sorted(
             wanted, key=lambda name: (not name.startswith("refs/heads/"), not name.endswith("^{}"))
@@ -93,13 +86,14 @@ class GitCli:
         return next((found[name] for name in order if name in found), None)
 
     def on_branch(self, commit: str, branch: str, path: str | None, url: str | None) -> bool | None:
-        here = self._on_local_branch(commit, branch, path) if path is not None else None
-        if here or not url:
-            return here
-        try:
-            return self._on_remote_branch(commit, branch, url)
-        except OutsideError:
-            return here
+        here = self._on_local_branch(_full(commit), branch, path) if path is not None else None
+        return here if here or not url else self._on_remote_branch(commit, branch, url)
+
+    def has_commit(self, path: str | None, commit: str) -> bool | None:
+        where = self._repository(path)
+        if where is None:
+            return None
+        return run([*where, "cat-file", "-e", f"{_full(commit)}^{{commit}}"]).code == 0
 
     def commits_between(
         self, path: str | None, old: str, new: str, below: str | None = None
@@ -107,29 +101,43 @@ class GitCli:
         where = self._repository(path)
         if where is None:
             return None
-        form = f"--format=%H{_SEPARATOR}%an{_SEPARATOR}%s"
-        said = self._run(
-            [*where, "log", "--max-count=200", form, f"{old}..{new}", "--", *([below] if below else [])]
-        )
+        paths = [] if below is None else [_inside(below)]
+        # Names and subjects may hold every character but NUL.
+        options = ["-z", "--no-show-signature", "--max-count=200", "--format=tformat:%H%x00%an%x00%s"]
+        said = run([*where, "log", *options, f"{_full(old)}..{_full(new)}", "--", *paths])
         if said.code:
             return None
-        lines = said.output.decode(errors="replace").splitlines()
-        return tuple(CommitLine(*line.split(_SEPARATOR, 2)) for line in lines)
+        parts = said.output.decode(errors="replace").split("\0")[:-1]
+        return tuple(CommitLine(*line) for line in zip(parts[0::3], parts[1::3], parts[2::3], strict=True))
 
     def file_at(self, path: str | None, commit: str, file: str) -> bytes | None:
         where = self._repository(path)
         if where is None:
             return None
-        said = self._run([*where, "cat-file", "blob", f"{commit}:{file}"])
+        said = run([*where, "cat-file", "blob", f"{_full(commit)}:{_inside(file)}"])
         return None if said.code else said.output
 
     def is_ignored(self, paths: tuple[str, ...]) -> frozenset[str]:
-        if not paths or self._prefix is None:
+        if self._prefix is None:
             return frozenset()
-        asked = "\0".join(paths).encode(errors="surrogateescape")
-        said = self._run(["-C", str(self._folder), "check-ignore", "-z", "--stdin"], stdin=asked)
-        found = said.output.decode(errors="surrogateescape").split("\0")
-        return frozenset(path for path in found if path)
+        # Git answers for no path beyond a link or in a submodule, and then for none after it either: so
+        # each is asked of the repository that it really lies in.
+        groups: dict[str | None, dict[str, set[str]]] = {}
+        for path in paths:
+            for place in self._places(path):
+                module = self._module_of(place)
+                within = place if module is None else place.removeprefix(f"{module}/")
+                groups.setdefault(module, {}).setdefault(within, set()).add(path)
+        found: set[str] = set()
+        for module, asked in groups.items():
+            for within in self._ignored_by(module, tuple(asked)):
+                found |= asked[within]
+        return frozenset(found)
+
+    def inside_submodules(self, paths: tuple[str, ...]) -> frozenset[str]:
+        if self._prefix is None:
+            return frozenset()
+        return frozenset(path for path in paths if any(map(self._module_of, self._places(path))))
 
     @cached_property
     def _prefix(self) -> str | None:
@@ -139,23 +147,29 @@ class GitCli:
             return said.output.decode(errors="surrogateescape").rstrip("\n")
         if "not a git repository" in said.complaint:
             return None
-        raise _unusable(said.complaint)
+        raise self._unusable(said.complaint)
+
+    @cached_property
+    def _root(self) -> Path:
+        """The top folder of the repository, without links on the way."""
+        said = self._checked("rev-parse", "--show-toplevel")
+        return _real(Path(said.output.decode(errors="surrogateescape").rstrip("\n")))
 
     @cached_property
     def _head(self) -> Head | None:
         """Read once: one run of a command speaks of one commit, whatever happens beside it."""
         if self._prefix is None:
             return None
-        said = self._local("log", "-1", "--format=%H%n%cI", "HEAD", "--")
+        said = self._local("log", "-1", "-z", "--no-show-signature", "--format=tformat:%H %ct", "HEAD", "--")
         if said.code:
             return None
-        commit, committed = said.text.split("\n")
+        commit, _, seconds = said.entries[0].partition(" ")
         branch = self._local("symbolic-ref", "--quiet", "--short", "HEAD")
         return Head(
             commit=commit,
             ref=branch.text or None,
             repository=names.without_credentials(self._origin) or None,
-            committed=datetime.fromisoformat(committed),
+            committed=_time(seconds),
         )
 
     @cached_property
@@ -163,27 +177,81 @@ class GitCli:
         return self._local("config", "--get", "remote.origin.url").text
 
     @cached_property
+    def _ssh_command(self) -> str | None:
+        # The last of them is the one that lockflight sets for what it reads here.
+        theirs = self._local("config", "--get-all", "core.sshCommand").text.splitlines()[:-1]
+        return theirs[-1] if theirs else None
+
+    @cached_property
     def _descriptions(self) -> dict[str, dict[str, str]]:
         """What the committed .gitmodules says, by path."""
         said = self._local("config", "--blob", "HEAD:.gitmodules", "-z", "--list")
         by_name: dict[str, dict[str, str]] = {}
-        for entry in said.output.decode(errors="replace").split("\0") if said.code == 0 else ():
+        for entry in said.entries if said.code == 0 else ():
             key, _, value = entry.partition("\n")
-            match = re.fullmatch(r"submodule\.(.+)\.(path|url|branch)", key)
-            if match:
+            match = re.fullmatch(r"submodule\.(.+)\.(path|url|branch)", key, re.DOTALL)
+            # As git itself does: a name is a folder below `.git/modules`, and must not lead out of there.
+            if match and _stays_inside(match.group(1)):
                 by_name.setdefault(match.group(1), {"name": match.group(1)})[match.group(2)] = value
         return {entry["path"]: entry for entry in by_name.values() if "path" in entry}
 
+    @cached_property
+    def _gitlinks(self) -> frozenset[str]:
+        """Where submodules are, staged or committed, from the repository's root."""
+        staged = run(["-C", str(self._root), "ls-files", "--stage", "-z"])
+        if staged.code:
+            raise self._unusable(staged.complaint)
+        entries = staged.entries
+        if self.head() is not None:
+            committed = run(["-C", str(self._root), "ls-tree", "-r", "-z", "HEAD"])
+            entries += committed.entries if committed.code == 0 else []
+        return frozenset(entry.split("\t", 1)[1] for entry in entries if entry.startswith(f"{_GITLINK} "))
+
+    def _places(self, path: str) -> Iterable[str]:
+        """Where a path really lies, and the first link on the way there, from the repository's root."""
+        folder = _real(self._folder)
+        given = Path(os.path.normpath(folder / path))
+        link = next((part for part in reversed(given.parents) if part != folder and part.is_symlink()), None)
+        parent = _real(given.parent)
+        # A link that leads back to itself leads nowhere, and there is nothing to ask beyond it.
+        really = None if parent.is_symlink() else parent / given.name
+        for place in (really, link):
+            if place is not None and place != self._root and place.is_relative_to(self._root):
+                yield place.relative_to(self._root).as_posix()
+
+    def _ignored_by(self, module: str | None, paths: tuple[str, ...]) -> Iterable[str]:
+        if module is None:
+            return _ignored_in(self._root, paths)
+        inner = GitCli(self._root / module)
+        # Where nothing is checked out, git finds the repository around it, or none.
+        return inner.is_ignored(paths) if inner._prefix == "" and inner._root != self._root else ()
+
+    def _module_of(self, place: str) -> str | None:
+        return next((link for link in self._gitlinks if place.startswith(f"{link}/")), None)
+
     def _change(self, entry: str) -> SubmoduleChange | None:
-        _, states, inner, _, _, _, head, staged, path = entry.split(" ", 8)
         prefix = self._prefix or ""
-        if not path.startswith(prefix):
+        kind, _, rest = entry.partition(" ")
+        if kind == "u":
+            _, _, *modes, _, _, _, path = rest.split(" ", 9)
+            if _GITLINK not in modes or not path.startswith(prefix):
+                return None
+            return SubmoduleChange(path.removeprefix(prefix), Change.CONFLICT, "see 'git status'")
+        if kind != "1":
+            return None
+        states, inner, *modes, head, staged, path = rest.split(" ", 7)
+        if _GITLINK not in modes[:2] or not path.startswith(prefix):
             return None
         path = path.removeprefix(prefix)
         if states[0] != ".":
-            return SubmoduleChange(path, Change.STAGED, f"{head[:12]} is committed, {staged[:12]} is staged")
-        if inner[1] == "C":
-            checked_out = self._run(["-C", str(self._folder / path), "rev-parse", "HEAD"]).text
+            return SubmoduleChange(path, Change.STAGED, _staged(modes, head, staged))
+        if states[1] == "D":  # its folder is gone: it is not checked out
+            return None
+        return self._change_on_disk(path, inner, head)
+
+    def _change_on_disk(self, path: str, inner: str, head: str) -> SubmoduleChange:
+        if inner[:2] == "SC":
+            checked_out = run(["-C", str(self._folder / path), "rev-parse", "HEAD"]).text
             detail = f"{head[:12]} is committed, {checked_out[:12]} is checked out"
             return SubmoduleChange(path, Change.LOCAL_COMMITS, detail)
         return SubmoduleChange(path, Change.LOCAL_CHANGES, "see 'git status' in it")
@@ -198,81 +266,134 @@ class GitCli:
 
     def _repository(self, path: str | None) -> list[str] | None:
         """How to reach the repository at a path: its checkout, or what git keeps of an absorbed submodule."""
-        if path is None or path == ".":
+        if path is None or _inside(path) == ".":
             return ["-C", str(self._folder)] if self._prefix is not None else None
-        if (self._folder / path / ".git").exists():
-            return ["-C", str(self._folder / path)]
+        checkout = self._folder / path
+        if not _real(checkout).is_relative_to(_real(self._folder)):
+            return None
+        if (checkout / ".git").exists():
+            return ["-C", str(checkout)]
         name = self._descriptions.get(f"{self._prefix}{path}", {}).get("name", path)
-        kept = self._local("rev-parse", "--git-path", f"modules/{name}").text
-        folder = self._folder / kept
-        return ["--git-dir", str(folder)] if kept and (folder / "HEAD").is_file() else None
+        return self._kept(name)
+
+    def _kept(self, name: str) -> list[str] | None:
+        said = self._local("rev-parse", "--git-path", "modules")
+        if said.code:
+            return None
+        modules = _real(self._folder / said.output.decode(errors="surrogateescape").rstrip("\n"))
+        kept = _real(modules / name)
+        if kept == modules or not kept.is_relative_to(modules) or not (kept / "HEAD").is_file():
+            return None
+        return ["--git-dir", str(kept)]
 
     def _on_local_branch(self, commit: str, branch: str, path: str) -> bool | None:
         where = self._repository(path)
         if where is None:
             return None
         for ref in (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"):
-            if self._run([*where, "rev-parse", "--verify", "--quiet", ref]).code == 0:
-                return self._is_ancestor(where, commit, ref)
+            if run([*where, "rev-parse", "--verify", "--quiet", ref]).code == 0:
+                return _is_ancestor(where, commit, ref)
         return None
 
-    def _is_ancestor(self, where: list[str], commit: str, ref: str) -> bool | None:
-        code = self._run([*where, "merge-base", "--is-ancestor", commit, ref]).code
-        if code == 0:
-            return True
-        shallow = self._run([*where, "rev-parse", "--is-shallow-repository"]).text == "true"
-        return None if shallow or code != 1 else False
-
-    def _on_remote_branch(self, commit: str, branch: str, url: str) -> bool | None:
-        tip = self.remote_commit(url, f"refs/heads/{branch}")
-        if tip is None or tip == commit:
+    def _on_remote_branch(self, commit: str, branch: str, url: str) -> bool:
+        remote = self._remote(url)
+        ref = f"refs/heads/{branch}"
+        tip = remote.refs(ref).get(ref)
+        if tip is None or tip == _full(commit):
             return tip is not None
-        store = self._scratch / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.git"
-        if not (store / "HEAD").is_file():
-            self._run(["init", "--quiet", "--bare", str(store)])
-        where = ["--git-dir", str(store)]
-        refspec = f"+refs/heads/{branch}:refs/heads/{branch}"
-        self._remote([*where, "fetch", "--quiet", "--no-tags", "--filter=tree:0", "--", url, refspec], url)
-        return self._run([*where, "merge-base", "--is-ancestor", commit, f"refs/heads/{branch}"]).code == 0
+        return self._store.has_on_branch(remote, branch, commit, tip)
 
-    def _local(self, *arguments: str) -> _Answer:
-        return self._run(["-C", str(self._folder), *arguments])
+    def _remote(self, url: str) -> Remote:
+        return Remote(url, self._folder, self._ssh_command)
 
-    def _checked(self, *arguments: str) -> _Answer:
+    def _local(self, *arguments: str) -> Answer:
+        return run(["-C", str(self._folder), *arguments])
+
+    def _checked(self, *arguments: str) -> Answer:
         said = self._local(*arguments)
         if said.code:
-            raise _unusable(said.complaint or f"git {arguments[0]} failed")
+            raise self._unusable(said.complaint or f"git {arguments[0]} failed")
         return said
 
-    def _remote(self, arguments: list[str], url: str) -> _Answer:
-        said = self._run(arguments, seconds=_REMOTE_SECONDS)
-        if said.code:
-            shown = names.without_credentials(url)
-            lines = said.complaint.replace(url, shown).splitlines() or ["no answer"]
-            reason = next((line for line in lines if line.startswith("fatal:")), lines[-1])
-            raise OutsideError(
-                f"the repository {shown} cannot be read: {names.without_credentials(reason)}",
-                hint="can 'git ls-remote' read it from here? credentials come from git's own configuration",
+    def _unusable(self, complaint: str) -> OutsideError | InputError:
+        if "dubious ownership" in complaint:
+            named = re.search(r"dubious ownership in repository at '(.*)'", complaint)
+            owned = named.group(1) if named else str(_real(self._folder))
+            return InputError(
+                "git does not trust this repository: it belongs to another user",
+                hint=f"git config --global --add safe.directory {shlex.quote(owned)}",
             )
-        return said
+        return _unreadable(complaint)
 
-    def _run(self, arguments: list[str], *, stdin: bytes = b"", seconds: int = _LOCAL_SECONDS) -> _Answer:
-        try:
-            done = subprocess.run(
-                ["git", *arguments], input=stdin, capture_output=True, timeout=seconds, env=_environment()
-            )
-        except FileNotFoundError as error:
-            raise OutsideError(
-                "git is not installed", hint="install it, e.g. 'apt-get install git'"
-            ) from error
-        except subprocess.TimeoutExpired as error:
-            raise OutsideError(f"git {_verb(arguments)} gave no answer within {seconds} s") from error
-        except ValueError as error:  # a NUL byte in an argument
-            raise InputError(f"git cannot be asked about this: {error}") from error
-        log.event(
-            "git", arguments=[names.without_credentials(word) for word in arguments], code=done.returncode
+
+def _real(path: Path) -> Path:
+    """Without links; one that leads back to itself stays as it is."""
+    return Path(os.path.realpath(path))
+
+
+def _stays_inside(path: str) -> bool:
+    return bool(path) and not path.startswith(("/", "-")) and ".." not in re.split(r"[/\\]", path)
+
+
+def _inside(path: str) -> str:
+    """A path that a file or a person gave, if it can mean nothing outside."""
+    if not _stays_inside(path):
+        raise InputError(
+            f"the path '{path}' leads out of the repository", hint="write it relative, without '..'"
         )
-        return _Answer(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
+    return path
+
+
+def _full(commit: str) -> str:
+    """A commit that a file or a person gave, if git can take it for nothing else."""
+    if not names.is_commit(commit):
+        raise InputError(f"'{commit}' is no full commit", hint="write all 40 digits of it")
+    return commit
+
+
+def _ignored_in(repository: Path, asked: Iterable[str]) -> list[str]:
+    """Those of these paths that one repository is told to ignore."""
+    together = _check_ignore(repository, sorted(asked))
+    if together is not None:
+        return together
+    found = []
+    for path in asked:
+        alone = _check_ignore(repository, [path])
+        if alone is None:
+            raise OutsideError(f"git cannot tell whether '{path}' is ignored")
+        found += alone
+    return found
+
+
+def _check_ignore(repository: Path, paths: list[str]) -> list[str] | None:
+    # This one command refuses to take paths literally; behind './' none of them is anything else.
+    given = "".join(f"./{path}\0" for path in paths).encode(errors="surrogateescape")
+    environment = local_environment(literal=False)
+    said = run(["-C", str(repository), "check-ignore", "-z", "--stdin"], stdin=given, environment=environment)
+    return [path.removeprefix("./") for path in said.entries] if said.code in (0, 1) else None
+
+
+def _is_ancestor(where: list[str], commit: str, ref: str) -> bool | None:
+    code = run([*where, "merge-base", "--is-ancestor", commit, ref]).code
+    if code == 0:
+        return True
+    shallow = run([*where, "rev-parse", "--is-shallow-repository"]).text == "true"
+    return None if shallow or code != 1 else False
+
+
+def _time(seconds: str) -> datetime:
+    """A commit's time. A commit may claim any; one beyond what a date can tell becomes the nearest."""
+    told = int(seconds) if re.fullmatch(r"-?[0-9]{1,20}", seconds, re.ASCII) else 0
+    return datetime.fromtimestamp(min(max(told, 0), _LAST_SECOND), UTC)
+
+
+def _staged(modes: list[str], head: str, staged: str) -> str:
+    committed, in_index = modes[:2]
+    if in_index != _GITLINK:
+        return f"{head[:12]} is committed, and staged to be removed or replaced"
+    if committed != _GITLINK:
+        return f"it is new, {staged[:12]} is staged"
+    return f"{head[:12]} is committed, {staged[:12]} is staged"
 
 
 def _absolute_url(url: str, origin: str) -> str:
@@ -294,31 +415,6 @@ def _submodule(path: str, commit: str, described: dict[str, str], origin: str) -
     return Submodule(path, commit, url, described.get("branch"), described.get("name"))
 
 
-def _tab_parts(line: str) -> tuple[str, str, str]:
-    return line.partition("\t")
-
-
-def _verb(arguments: list[str]) -> str:
-    return next((word for word in arguments if re.fullmatch(r"[a-z]+(-[a-z]+)*", word)), "")
-
-
-def _unusable(complaint: str) -> OutsideError | InputError:
+def _unreadable(complaint: str) -> OutsideError:
     first = complaint.splitlines()[0].removeprefix("fatal: ") if complaint else "no answer"
-    if "dubious ownership" in complaint:
-        return InputError(
-            "git does not trust this repository: it belongs to another user",
-            hint='git config --global --add safe.directory "$PWD"',
-        )
     return OutsideError(f"git cannot read this repository: {first}")
-
-
-def _environment() -> dict[str, str]:
-    # Variables that a hook or another git set (GIT_DIR, GIT_INDEX_FILE) would point at the wrong repository.
-    kept = {key: value for key, value in os.environ.items() if key not in _MISLEADING}
-    return {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": _PROTOCOLS,
-            "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}  # fmt: skip
-
-
-_MISLEADING = frozenset(
-    {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_COMMON_DIR"}
-)

@@ -8,16 +8,21 @@ the like pages of the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from lockflight import names
 from lockflight.errors import InputError
 from lockflight.files import read_text
+from lockflight.models import Line
 from lockflight.yaml_source import parse_json
 
 Environment = Mapping[str, str]
+
+_LINE = TypeAdapter(Line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,8 @@ class RunningBuild:
     merge: str | None = None
     repository: str | None = None
     run: str | None = None
+    # Where `commit` was read, for messages.
+    said_by: str = field(default="", compare=False)
 
 
 def running_build(environment: Environment) -> RunningBuild | None:
@@ -40,26 +47,29 @@ def running_build(environment: Environment) -> RunningBuild | None:
 
 
 def _github(environment: Environment) -> RunningBuild:
-    commit, merge = _github_commits(environment)
+    (commit, said_by), merge = _github_commits(environment)
     repository = None
     if environment.get("GITHUB_SERVER_URL") and environment.get("GITHUB_REPOSITORY"):
         repository = f"{environment['GITHUB_SERVER_URL']}/{environment['GITHUB_REPOSITORY']}"
     number = environment.get("GITHUB_RUN_ID")
     run = f"{repository}/actions/runs/{number}" if repository and number else None
-    return RunningBuild("GitHub Actions", commit, merge, repository, run)
+    return RunningBuild("GitHub Actions", commit, merge, repository, run, said_by)
 
 
-def _github_commits(environment: Environment) -> tuple[str | None, str | None]:
-    """Commit and merge commit. Only `pull_request` runs on a merge of the head that its event names."""
+def _github_commits(environment: Environment) -> tuple[tuple[str | None, str], str | None]:
+    """The commit with what said it, and the merge commit.
+
+    Only `pull_request` runs on a merge of the head that its event names.
+    """
     event = environment.get("GITHUB_EVENT_NAME", "")
     workflow_commit = environment.get("GITHUB_SHA") or None
     if event in ("pull_request", "pull_request_target"):
         commit = _in_event(environment, "pull_request", "head", "sha")
         # pull_request_target runs on the base branch: that is no merge, and not what the record is about.
-        return commit, workflow_commit if event == "pull_request" else None
+        return (commit, "GITHUB_EVENT_PATH"), workflow_commit if event == "pull_request" else None
     if event == "workflow_run":
-        return _in_event(environment, "workflow_run", "head_sha"), None
-    return workflow_commit, None
+        return (_in_event(environment, "workflow_run", "head_sha"), "GITHUB_EVENT_PATH"), None
+    return (workflow_commit, "GITHUB_SHA"), None
 
 
 def _in_event(environment: Environment, *path: str) -> str:
@@ -82,9 +92,9 @@ def _variables(
     """A system whose variables say it all; the first of `commit` that is set counts."""
 
     def read(environment: Environment) -> RunningBuild:
-        said = next((environment[name] for name in commit if environment.get(name)), None)
+        said_by = next((name for name in commit if environment.get(name)), "")
         # Buildkite says HEAD where nobody asked for a commit.
-        said = None if said == "HEAD" else said
+        said = None if environment.get(said_by) == "HEAD" else environment.get(said_by)
         merged = environment.get(merge) or None
         return RunningBuild(
             system,
@@ -92,6 +102,7 @@ def _variables(
             merged if merged != said else None,
             environment.get(repository) or None,
             environment.get(run) or None,
+            said_by,
         )
 
     return read
@@ -168,11 +179,24 @@ _SYSTEMS: tuple[tuple[str, Callable[[Environment], RunningBuild]], ...] = (
 
 
 def clean(build: RunningBuild) -> RunningBuild:
-    """The same without credentials: CIs put job tokens into the URLs that they clone from."""
+    """The same without credentials, which CIs put into the URLs that they clone from, and without whatever
+    no record and no lock has room for: a commit that is none, a URL of several lines."""
     return RunningBuild(
         build.system,
-        build.commit,
-        build.merge,
-        names.without_credentials(build.repository) if build.repository else None,
-        names.without_credentials(build.run) if build.run else None,
+        _commit(build.commit),
+        _commit(build.merge),
+        _line(build.repository),
+        _line(build.run),
+        build.said_by,
     )
+
+
+def _commit(text: str | None) -> str | None:
+    return text if text is not None and names.is_commit(text) else None
+
+
+def _line(text: str | None) -> str | None:
+    try:
+        return names.without_credentials(_LINE.validate_python(text))
+    except ValidationError:
+        return None

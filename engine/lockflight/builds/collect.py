@@ -12,7 +12,7 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,12 +24,15 @@ from lockflight.builds.formats.unrelated import is_unrelated
 from lockflight.builds.model import Found
 from lockflight.errors import InputError, Place, Problem
 from lockflight.files import LARGEST_TEXT, decode_text, read_text
+from lockflight.yaml_source import Document
 
 STDIN = "-"
 _DATA = frozenset({".json", ".yaml", ".yml", ".ndjson", ".jsonl"})
 # A file in a folder that is not called JSON or YAML is looked into only when it is small: records are.
 _LARGEST_UNNAMED = 1024 * 1024
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+_UNKNOWN = "unknown-format"
+_NARROWER = "name the records' own folder, or a narrower pattern"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,17 @@ def collect(sources: Sequence[str], *, stdin: BinaryIO, base: Path) -> list[Foun
         except InputError as error:
             problems += error.problems
     if problems:
-        raise InputError(problems)
+        raise InputError(_with_formats(problems))
     return found
+
+
+def _with_formats(problems: list[Problem]) -> list[Problem]:
+    """The problems, the last one about an unknown format with the formats that there are: once is enough."""
+    last = max((n for n, problem in enumerate(problems) if problem.code == _UNKNOWN), default=None)
+    return [
+        replace(problem, message=f"{problem.message}: {known_formats()}") if n == last else problem
+        for n, problem in enumerate(problems)
+    ]
 
 
 def _from_source(source: str, stdin: BinaryIO, base: Path, seen: set[Path]) -> list[Found]:
@@ -129,13 +141,23 @@ def _read(file: _File) -> list[Reading]:
     if file.path.suffix.lower() not in _DATA:
         return _if_known(file)
     text = read_text(file.path, called=file.called)
-    documents = documents_in(text, file.called)
+    documents = _documents(text, file.called)
     readings = read_documents(documents, text)
     if readings is not None:
         return readings
     if all(is_unrelated(document.data) for document in documents):
         return []
-    raise _unknown(file.called, "take it out of the folder, or name the records or a narrower pattern")
+    raise _unknown(file.called, _NARROWER)
+
+
+def _documents(text: str, called: str) -> list[Document]:
+    """The documents of a file that nobody named; what cannot be read may be none of the records at all."""
+    try:
+        return documents_in(text, called)
+    except InputError as error:
+        raise InputError(
+            replace(problem, hint=problem.hint or _NARROWER) for problem in error.problems
+        ) from error
 
 
 def _if_known(file: _File) -> list[Reading]:
@@ -159,10 +181,10 @@ def _known(text: str, called: str) -> list[Reading]:
 
 def _unknown(called: str, hint: str | None = None) -> InputError:
     return InputError(
-        f"is in none of the known formats: {known_formats()}",
+        "is in none of the known formats",
         place=Place(called),
         hint=hint,
-        code="unknown-format",
+        code=_UNKNOWN,
     )
 
 

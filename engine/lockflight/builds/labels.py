@@ -45,6 +45,15 @@ class ImageFacts:
         """The revision label of each platform, None where it has none; exactly as it is written."""
         return {platform: labels.get(REVISION) or None for platform, labels in self.labels.items()}
 
+    @property
+    def wellformed_revisions(self) -> dict[str, str]:
+        """The revision label of each platform that names a full commit; only such can contradict a commit."""
+        return {
+            platform: revision
+            for platform, revision in self.revisions.items()
+            if revision is not None and names.is_commit(revision)
+        }
+
     def values(self, name: str) -> dict[str, str]:
         """What the platforms say in the label `org.opencontainers.image.<name>`, as far as they say it."""
         found = {platform: labels.get(f"{PREFIX}{name}", "") for platform, labels in self.labels.items()}
@@ -98,6 +107,16 @@ def labelled(facts: ImageFacts, reference: ImageReference) -> tuple[Found, tuple
         elif said:
             findings.append(_malformed(reference, name, next(iter(said.values()))))
     return Found(Record.model_validate(values), ORIGIN), tuple(findings)
+
+
+def normal_platform(text: str) -> str:
+    """A platform as a person or a build wrote it, in the form that images are compared by.
+
+    `linux/arm64/v8` and `linux/arm64` are the same; what is no platform stays as it is.
+    """
+    system, _, rest = text.partition("/")
+    architecture, _, variant = rest.partition("/")
+    return platform_name(system, architecture, variant) or text
 
 
 def platform_name(system: str, architecture: str, variant: str) -> str | None:
@@ -178,6 +197,10 @@ def _child(registry: Registry, reference: ImageReference, entry: dict[str, Any])
     content = registry.manifest(reference.with_digest(digest))
     if content is None:
         return _Platform(digest, named, finding=_missing(reference, named or "a platform", digest))
+    if _is_index(content, _json(content.body)):
+        what = "holds an index within its index, which is not looked into"
+        hint = "push the images of all platforms in one index: docker buildx imagetools create"
+        return _Platform(digest, named, finding=_broken(reference, what, digest, hint))
     part = _image(registry, reference, content, named)
     return replace(part, labels={**_texts(entry.get("annotations")), **part.labels})
 
@@ -226,8 +249,8 @@ def _missing(reference: ImageReference, what: str, digest: str) -> Finding:
     )
 
 
-def _broken(reference: ImageReference, what: str, digest: str) -> Finding:
-    return Finding("unreadable-image", str(reference), f"{what}: {digest[:80]}", found=digest[:80])
+def _broken(reference: ImageReference, what: str, digest: str, hint: str | None = None) -> Finding:
+    return Finding("unreadable-image", str(reference), f"{what}: {digest[:80]}", found=digest[:80], hint=hint)
 
 
 def _differing(reference: ImageReference, name: str, said: dict[str, str]) -> Finding:
@@ -237,12 +260,26 @@ def _differing(reference: ImageReference, name: str, said: dict[str, str]) -> Fi
 
 
 def _malformed(reference: ImageReference, name: str, value: str) -> Finding:
-    expected = {"revision": "40 hexadecimal digits", "created": "a time as in RFC 3339"}.get(name, "one line")
+    if name == "revision":
+        return _malformed_revision(reference, value)
+    expected = {"created": "a time as in RFC 3339"}.get(name, "one line")
     return Finding(
         "malformed-label",
         str(reference),
         f"the label {PREFIX}{name} says {value[:80]!r}",
         expected=expected,
         found=value[:80],
-        note=name != "revision",
+        note=True,
+    )
+
+
+def _malformed_revision(reference: ImageReference, value: str) -> Finding:
+    what = "is shortened" if re.fullmatch(r"[0-9a-f]{4,63}", value) else "is no commit"
+    return Finding(
+        "malformed-label",
+        str(reference),
+        f"the label {REVISION} says {value[:80]!r}, which {what}",
+        expected="40 hexadecimal digits",
+        found=value[:80],
+        hint=f"set the full 40 digits: --label {REVISION}=$(git rev-parse HEAD)",
     )

@@ -83,15 +83,18 @@ def make_record(
     values["built"] = values.get("built") or clock.now()
     values["api"] = _api(request.api, request.path, root) if request.api else values.get("api")
     if registry is not None:
-        found, more = _from_registry(registry, values)
+        found, more = _from_registry(registry, values, source)
         values.update(found)
         notes += more
-    return Made(_validated(values), tuple(notes))
+    return Made(_validated(values, request), tuple(dict.fromkeys(notes)))
 
 
 def _source(request: RecordRequest, git: Git, environment: Environment) -> _Source:
     running = running_build(environment)
-    running = clean(running) if running else None
+    if running is not None:
+        if not request.commit:
+            _refuse_half_a_commit(running)
+        running = clean(running)
     head = git.head()
     commit = request.commit or _commit_of(running, head)
     if not names.is_commit(commit):
@@ -107,6 +110,14 @@ def _source(request: RecordRequest, git: Git, environment: Environment) -> _Sour
         names.without_credentials(repository) if repository else None,
         running.run if running else None,
     )
+
+
+def _refuse_half_a_commit(running: RunningBuild) -> None:
+    if running.commit is not None and not names.is_commit(running.commit):
+        raise InputError(
+            f"{running.said_by} of {running.system} says {running.commit[:80]!r}, which is no full commit",
+            hint=_COMMIT_HINT,
+        )
 
 
 def _commit_of(running: RunningBuild | None, head: Head | None) -> str:
@@ -177,17 +188,19 @@ def _agree_about_commit(request: RecordRequest, source: _Source, built: Found) -
             hint="is the metadata from another run? --commit says which commit is right",
             code="commit-mismatch",
         )
-    return [
-        Finding(
-            "built-from-merge",
-            source.commit[:12],
-            f"the image was built from the merge commit {said}, and its revision label may say so",
-            expected=source.commit,
-            found=said,
-            hint="check out the head: 'ref: ${{ github.event.pull_request.head.sha }}' for actions/checkout",
-            note=True,
-        )
-    ]
+    return [_from_merge(source, said)]
+
+
+def _from_merge(source: _Source, merge: str) -> Finding:
+    return Finding(
+        "built-from-merge",
+        source.commit[:12],
+        f"the image was built from the merge commit {merge}, and its revision label may say so",
+        expected=source.commit,
+        found=merge,
+        hint="check out the head: 'ref: ${{ github.event.pull_request.head.sha }}' for actions/checkout",
+        note=True,
+    )
 
 
 def _values(request: RecordRequest, source: _Source, built: Found) -> dict[str, Any]:
@@ -244,7 +257,9 @@ def _api(path: str, service: str | None, root: Path) -> dict[str, str]:
     return {"path": inside.as_posix(), "digest": f"sha256:{hashlib.sha256(body).hexdigest()}"}
 
 
-def _from_registry(registry: Registry, values: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+def _from_registry(
+    registry: Registry, values: dict[str, Any], source: _Source
+) -> tuple[dict[str, Any], list[Finding]]:
     """Digest, media type and platforms as the registry has them; a registry that is down is only a note."""
     digest, tag = values.get("digest"), values.get("tag")
     if not values.get("image") or not (digest or tag):
@@ -256,7 +271,21 @@ def _from_registry(registry: Registry, values: dict[str, Any]) -> tuple[dict[str
         return {}, [_note("registry-unreachable", image, f"was not looked at: {error.problems[0].message}")]
     if facts is None:
         return {}, [_note("image-missing", image, "is not in the registry (yet?)")]
-    return _facts(facts), []
+    return _facts(facts), _agree_about_revision(source, facts, image)
+
+
+def _agree_about_revision(source: _Source, facts: ImageFacts, image: ImageReference) -> list[Finding]:
+    """The image's own revision label must not name another commit: such a record would block every lock."""
+    said = sorted({revision for revision in facts.wellformed_revisions.values() if revision != source.commit})
+    others = [revision for revision in said if revision != source.merge]
+    if others:
+        raise Refused(
+            f"the revision label of {image.name}@{facts.digest} is {others[0]}, but {source.commit} is to be "
+            "recorded",
+            hint="is this the image of another build? build the commit and push it, or record the one that it says",
+            code="revision-mismatch",
+        )
+    return [_from_merge(source, revision) for revision in said]
 
 
 def _facts(facts: ImageFacts) -> dict[str, Any]:
@@ -267,11 +296,16 @@ def _note(code: str, image: ImageReference, message: str) -> Finding:
     return Finding(code, str(image), message, note=True)
 
 
-def _validated(values: dict[str, Any]) -> Record:
+def _validated(values: dict[str, Any], request: RecordRequest) -> Record:
     try:
         record = Record.model_validate(values)
     except ValidationError as error:
         raise InputError(problems_of(error, Record, Document(values, "record"))) from error
+    if record.image is None and request.metadata:
+        raise InputError(
+            f"{', '.join(request.metadata)} names no image (Docker's own builder writes none)",
+            hint="add --image REGISTRY/PATH:TAG",
+        )
     if record.image is None:
         raise InputError(
             "no image is known for this build",

@@ -7,6 +7,7 @@ with the record's text, and the image as `subject`.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,52 @@ def find_records(registry: Registry, image: ImageReference) -> OnShelf:
         else:
             findings.append(disagreement)
     return OnShelf(tuple(found), tuple(findings))
+
+
+def disagreements(records: Sequence[Found]) -> tuple[Finding, ...]:
+    """What records beside one image, of one and the same commit, say differently.
+
+    Whichever of them were taken would decide what the lock's id covers, so nothing is settled silently; the
+    version and the time only inform.
+    """
+    first_of: dict[str | None, Found] = {}
+    findings: list[Finding] = []
+    for found in records:
+        first = first_of.setdefault(found.record.commit, found)
+        for what, here, there, note in _said(first.record, found.record):
+            if here and there and here != there:
+                findings.append(_differing(what, (first, here), (found, there), note))
+    return tuple(findings)
+
+
+def _said(one: Record, other: Record) -> Iterator[tuple[str, str, str, bool]]:
+    """What the two say about the same thing, with whether it only informs; empty where one says nothing."""
+    yield "the API description", _api(one), _api(other), False
+    for platform in sorted(one.platforms.keys() & other.platforms.keys()):
+        yield f"digest for {platform}", one.platforms[platform], other.platforms[platform], False
+    yield "version", one.version or "", other.version or "", True
+    yield "time", _time(one), _time(other), True
+
+
+def _api(record: Record) -> str:
+    return f"{record.api.path} {record.api.digest}" if record.api else ""
+
+
+def _time(record: Record) -> str:
+    return utc_text(record.built) if record.built else ""
+
+
+def _differing(what: str, one: tuple[Found, str], other: tuple[Found, str], note: bool) -> Finding:
+    (first, here), (second, there) = one, other
+    return Finding(
+        "records-disagree",
+        f"{first.record.image}@{first.record.digest}",
+        f"{first.origin} says {what} {here}, {second.origin} says {there}",
+        expected=here,
+        found=there,
+        hint=None if note else "two records lie beside this image: delete the wrong one from the registry",
+        note=note,
+    )
 
 
 def _subject(registry: Registry, image: ImageReference) -> Descriptor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import re
@@ -14,7 +15,7 @@ from types import FrameType, ModuleType
 from typing import NoReturn
 
 from lockflight import __version__
-from lockflight.cli import failures
+from lockflight.cli import failures, streams
 from lockflight.cli.context import Context
 from lockflight.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, LockflightError
 
@@ -32,16 +33,21 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "the whole flight on this machine, in a scratch folder"),
 }
 
+# What a shell says of a program that a closed pipe ended.
+_EXIT_BROKEN_PIPE = 141
+
 
 class Help(argparse.HelpFormatter):
     """Wraps the description to the terminal, and keeps lists of commands and examples as they are written."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        if not re.match(r"(examples|commands):\n", text):
-            return "\n\n".join(
-                super(Help, self)._fill_text(paragraph, width, indent) for paragraph in text.split("\n\n")
-            )
-        return "\n".join(self._example(line, width) for line in text.splitlines())
+        return "\n\n".join(self._paragraph(paragraph, width, indent) for paragraph in text.split("\n\n"))
+
+    def _paragraph(self, text: str, width: int, indent: str) -> str:
+        first, *listed = text.rstrip("\n").split("\n")
+        if first.endswith(":") and listed and all(line.startswith("  ") for line in listed):
+            return "\n".join(self._example(line, width) for line in (first, *listed))
+        return super()._fill_text(text, width, indent)
 
     def _example(self, line: str, width: int) -> str:
         """An example that is too long for the terminal has its explanation on a line of its own."""
@@ -63,6 +69,16 @@ class Parser(argparse.ArgumentParser):
 def run(arguments: Sequence[str]) -> int:
     """Run one command and answer its exit code; nothing that fails leaves by a traceback."""
     signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return _delivered(_attempt(arguments))
+    except KeyboardInterrupt:
+        failures.say("interrupted; nothing was left half-written")
+        _leave_at_once(EXIT_INTERRUPTED)
+
+
+def _attempt(arguments: Sequence[str]) -> int:
     context: Context | None = None
     try:
         options, rest = _split(arguments)
@@ -76,17 +92,26 @@ def run(arguments: Sequence[str]) -> int:
             return int(module.run(context, chosen))
     except LockflightError as error:
         return failures.report(error, context)
-    except KeyboardInterrupt:
-        failures.say("interrupted; nothing was left half-written")
-        _leave_at_once(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # The reader (head, less) went away: that is its right. Python must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_DONE
+        # Ours are handled where they are written to; this is one that a command opened.
+        return _EXIT_BROKEN_PIPE
     except SystemExit as exit_request:
         return exit_request.code if isinstance(exit_request.code, int) else EXIT_INPUT
     except Exception as error:  # the one place where a bug is turned into a message
         return failures.report_bug(error, arguments)
+
+
+def _delivered(code: int) -> int:
+    """The command's own code, unless its result could not be handed over."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (head, less) went away: that is its right, and changes nothing of what was found.
+        streams.abandon(sys.stdout)
+    except OSError as error:
+        streams.abandon(sys.stdout)
+        return failures.report(streams.unwritable(error), None) if code == EXIT_DONE else code
+    return code
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
@@ -95,8 +120,15 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 def _leave_at_once(code: int) -> NoReturn:
     """Without waiting for threads that hang in a slow registry."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    # A second Ctrl-C must not cut off the tidying.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(Exception):
+        from lockflight.concurrency import tidy_up
+
+        tidy_up()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
     os._exit(code)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from lockflight.cli import streams
 from lockflight.errors import InputError, OutsideError, Place
 from lockflight.logs import log, without_secrets
 from lockflight.progress import MovingLine, Progress, Silent
@@ -34,10 +35,7 @@ class Context:
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> Context:
-        folder = (options.directory or Path.cwd()).absolute()
-        if not folder.is_dir():
-            raise InputError(f"-C: there is no folder {folder}")
-        return cls(folder, options.json, options.verbose, options.quiet, options.log)
+        return cls(_folder(options.directory), options.json, options.verbose, options.quiet, options.log)
 
     def __enter__(self) -> Context:
         if self.log_file == "-":
@@ -93,24 +91,45 @@ class Context:
         return self.folder / given
 
     def result(self, text: str) -> None:
-        """What was asked for: to stdout."""
-        sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+        """What was asked for, for a person: to stdout."""
+        self.document(streams.for_people(text))
+
+    def document(self, text: str) -> None:
+        """What was asked for, for a program or a file: to stdout, as it is."""
+        streams.to_stdout(text if text.endswith("\n") or not text else text + "\n")
 
     def json(self, document: Any) -> None:
         """The one JSON document of a `--json` run."""
         import json
 
-        self.result(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
+        text = json.dumps(document, indent=2, ensure_ascii=False, default=_plain)
+        # Characters that act on a terminal are escaped; what reads the document gets them all the same.
+        self.document("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
     def say(self, text: str) -> None:
         """What is worth knowing beside the result: to stderr, unless it must be quiet."""
         if not self.quiet:
-            sys.stderr.write(without_secrets(text, self.environment) + "\n")
+            streams.to_stderr(streams.for_people(without_secrets(text, self.environment)) + "\n")
 
     def detail(self, text: str) -> None:
         """What only a person who asked for more wants to know."""
         if self.verbose:
             self.say(text)
+
+
+def _folder(given: Path | None) -> Path:
+    """Where the command runs, without '..' or links in it: the folders above are searched for a manifest."""
+    try:
+        folder = (given or Path.cwd()).resolve()
+    except FileNotFoundError as error:
+        raise InputError(
+            "the current folder does not exist any more", hint="go to one that does, or name one with -C"
+        ) from error
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"-C: the folder {given} cannot be reached: {error}") from error
+    if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises where nobody may look
+        raise InputError(f"-C: there is no folder {folder}")
+    return folder
 
 
 def _plain(value: Any) -> Any:

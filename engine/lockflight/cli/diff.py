@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lockflight.cli.context import Context
 from lockflight.cli.which_lock import existing
 from lockflight.errors import EXIT_DONE
+from lockflight.places import manifest_folder
 
 if TYPE_CHECKING:
     from lockflight.locks.diff import Between
@@ -74,6 +75,4 @@ def _commits(git: Git, path: str, old: str, new: str) -> tuple[CommitLine, ...] 
 
 
 def _root(folder: Path) -> Path:
-    from lockflight.config import MANIFEST
-
-    return next((f for f in (folder, *folder.parents) if (f / MANIFEST).is_file()), folder)
+    return manifest_folder(folder) or folder

@@ -39,7 +39,7 @@ def as_markdown(diff: LockDiff) -> str:
         rows = [
             [code(cell) if n in (0, 3, 4) else cell for n, cell in enumerate(_row(c))] for c in diff.services
         ]
-        parts.append(_raw_table([title.capitalize() for title in _HEADER], rows))
+        parts.append(markdown_table([title.capitalize() for title in _HEADER], rows))
         parts += [_commit_details(change) for change in diff.services if change.commits or change.dropped]
     if diff.images:
         parts.append(markdown_table(["Third-party image", "Change", "Image"], _image_rows(diff)))
@@ -175,8 +175,3 @@ def _commit_details(change: ServiceChange) -> str:
 
 def _commit_item(commit: CommitLine) -> str:
     return f"- {code(commit.commit[:12])} {markdown(commit.subject)} ({markdown(commit.author)})"
-
-
-def _raw_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

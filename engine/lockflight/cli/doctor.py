@@ -79,7 +79,7 @@ def _text(answers: Sequence[Checked], absent: int) -> str:
     from lockflight.cli.tables import plural, table
 
     rows = [[answer.name, _SHOWN.get(answer.state, answer.state), answer.found] for answer in answers]
-    lines = [table(["CHECK", "STATE", "FOUND"], rows)]
+    lines = [table(["CHECK", "STATE", "FOUND"], rows, wrap_last=True)]
     advised = [answer for answer in answers if answer.advice]
     if advised:
         lines.append("what to do:\n" + "".join(f"  {answer.name}: {answer.advice}\n" for answer in advised))

@@ -11,6 +11,7 @@ from lockflight.cli.context import Context
 from lockflight.cli.which_lock import add_lock_argument, load_lock
 from lockflight.errors import EXIT_DONE, InputError
 from lockflight.locks.convert import FORMATS, Choices, StackNames
+from lockflight.places import manifest_folder
 
 if TYPE_CHECKING:
     from lockflight.config import Manifest
@@ -61,7 +62,7 @@ def run(context: Context, options: argparse.Namespace) -> int:
     if context.as_json:
         context.json({"lock": called, "id": lock.id, "format": options.format, "text": text})
     else:
-        context.result(text)
+        context.document(text)
     return EXIT_DONE
 
 
@@ -87,11 +88,10 @@ def _prefix(text: str | None) -> tuple[str, ...]:
 
 def _stack_names(context: Context, lock: Lock) -> StackNames:
     """How the stack calls the services, where a manifest (and in it a stack) is at hand."""
-    from lockflight.config import MANIFEST
     from lockflight.locks.convert.compose import left_out
     from lockflight.locks.gather import read_stack
 
-    if not any((folder / MANIFEST).is_file() for folder in (context.folder, *context.folder.parents)):
+    if manifest_folder(context.folder) is None:
         return StackNames()
     engine = context.engine
     project = read_stack(engine.manifest, engine.root, context.environment)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockflight import __version__
-from lockflight.errors import EXIT_BUG, LockflightError, Problem
-from lockflight.logs import log, without_secrets
+from lockflight.cli import streams
+from lockflight.errors import EXIT_BUG, LockflightError, OutsideError, Problem
+from lockflight.logs import log, masked, printable, without_secrets
 
 if TYPE_CHECKING:
     from lockflight.cli.context import Context
@@ -19,12 +22,48 @@ if TYPE_CHECKING:
 
 def report(error: LockflightError, context: Context | None) -> int:
     """Print every problem of a failure and answer its exit code."""
+    # What a person wrote wrong must all be told; of what failed outside, the like of it is enough.
+    if isinstance(error, OutsideError):
+        print_failures(error.problems)
+    else:
+        print_problems(error.problems)
     for problem in error.problems:
-        print_problem(problem)
         log.event("problem", code=problem.code, place=str(problem.place), message=problem.message)
     if context is not None and context.as_json:
-        context.json({"exit_code": error.exit_code, "problems": [as_data(p) for p in error.problems]})
+        document = {"exit_code": error.exit_code, "problems": [as_data(p) for p in error.problems]}
+        try:
+            context.json(document)
+        except LockflightError as unwritten:  # a failure stays the failure that it is
+            print_problems(unwritten.problems)
     return error.exit_code
+
+
+def print_problems(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        print_problem(problem)
+
+
+def print_failures(problems: Iterable[Problem]) -> None:
+    """Each different failure of the outside world once, and of one sick registry only the first few."""
+    told: Counter[tuple[str, str]] = Counter()
+    for problem in dict.fromkeys(problems):
+        alike = _alike(problem)
+        if alike is not None:
+            told[alike] += 1
+        if alike is None or told[alike] <= _TOLD_OF_A_KIND:
+            print_problem(problem)
+    for (host, _), count in told.items():
+        if count > _TOLD_OF_A_KIND:
+            say(f"error: … and {count - _TOLD_OF_A_KIND} more like it of {host}")
+
+
+def _alike(problem: Problem) -> tuple[str, str] | None:
+    """The registry that a problem is about and what kind it is; None where every one counts."""
+    host = _REGISTRY.search(problem.message)
+    if host is None or problem.place.file is not None:
+        return None
+    kind = re.sub(r"[0-9a-f]{7,}|[0-9]+", "#", problem.message.rsplit(": ", 1)[-1])
+    return host.group(0).rstrip("/"), problem.hint or problem.code or kind
 
 
 def print_problem(problem: Problem, *, level: str = "error") -> None:
@@ -41,10 +80,10 @@ def say(message: str, hint: str | None = None) -> None:
     level, colon, rest = _shown(message).partition(":")
     if level in _COLOURS and _in_colour():
         level = f"\x1b[{_COLOURS[level]}m{level}\x1b[0m"
-    sys.stderr.write(f"{level}{colon}{rest}\n")
+    told = f"{level}{colon}{rest}\n"
     if hint:
-        sys.stderr.write(_shown(f"  hint: {hint}") + "\n")
-    sys.stderr.flush()
+        told += _shown(f"  hint: {hint}") + "\n"
+    streams.to_stderr(told)
 
 
 def report_bug(error: Exception, arguments: Sequence[str]) -> int:
@@ -73,9 +112,14 @@ def as_data(problem: Problem) -> dict[str, object]:
     place = problem.place
     found = {"code": problem.code, "message": problem.message, "hint": problem.hint,
              "file": place.file, "line": place.line, "path": place.path}  # fmt: skip
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: masked(value, os.environ) for key, value in found.items() if value is not None}
 
 
+# A registry's host: it has a dot or a port, or is this machine, and a path follows.
+_REGISTRY = re.compile(
+    r"(?<![\w./-])(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?|[a-z0-9-]+:[0-9]+|localhost)/"
+)
+_TOLD_OF_A_KIND = 3
 _COLOURS = {"error": "1;31", "note": "1;33", "interrupted": "1;33"}
 
 
@@ -89,7 +133,7 @@ def _shown(text: str) -> str:
     A line of its own that starts with '::' would be a command to the runner, white space before it or not.
     """
     kept = without_secrets(text, os.environ).replace("\n", "\n  | ")
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in kept)
+    return streams.for_people(kept)
 
 
 def _annotate(problem: Problem, level: str) -> None:
@@ -100,12 +144,12 @@ def _annotate(problem: Problem, level: str) -> None:
     hint = f" ({problem.hint})" if problem.hint else ""
     message = _escaped(without_secrets(f"{path}{problem.message}{hint}", os.environ), False)
     # The runner reads both streams; stdout belongs to the result.
-    sys.stderr.write(f"::{level} {shown}::{message}\n")
+    streams.to_stderr(f"::{level} {shown}::{message}\n")
 
 
 def _escaped(text: str, in_field: bool) -> str:
     """As GitHub's runner wants workflow commands, so that no name can smuggle one in."""
-    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    text = printable(text, keep="\r\n").replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return text.replace(":", "%3A").replace(",", "%2C") if in_field else text
 
 

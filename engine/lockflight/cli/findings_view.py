@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lockflight.cli.context import Context
-from lockflight.cli.failures import print_problem
+from lockflight.cli.failures import print_failures, print_problem
 from lockflight.cli.tables import code, markdown, markdown_table, plural
 from lockflight.errors import OutsideError
 from lockflight.findings import Finding, refusals
@@ -25,8 +25,7 @@ def show_findings(context: Context, findings: Iterable[Finding]) -> None:
 
 def show_failures(failures: Iterable[OutsideError]) -> None:
     """What could not be asked, beside what was found; each different failure once."""
-    for problem in dict.fromkeys(problem for failure in failures for problem in failure.problems):
-        print_problem(problem)
+    print_failures(problem for failure in failures for problem in failure.problems)
 
 
 def as_data(finding: Finding) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from lockflight.cli.context import Context
 from lockflight.errors import EXIT_DONE, EXIT_INPUT, EXIT_OUTSIDE, EXIT_REFUSED, InputError
+from lockflight.places import manifest_folder
 
 if TYPE_CHECKING:
     from lockflight.config import Manifest
@@ -79,9 +80,7 @@ def run(context: Context, options: argparse.Namespace) -> int:
 
 
 def _manifest(context: Context) -> Manifest | None:
-    from lockflight.config import MANIFEST
-
-    return context.engine.manifest if (_root(context) / MANIFEST).is_file() else None
+    return context.engine.manifest if manifest_folder(context.folder) is not None else None
 
 
 def _defaults(options: argparse.Namespace, manifest: Manifest | None) -> Defaults:
@@ -120,10 +119,7 @@ def _keep(context: Context, imported: Sequence[Imported], targets: Sequence[Outp
 
 def _root(context: Context) -> Path:
     """The folder of the manifest, whose schema a lock may name."""
-    from lockflight.config import MANIFEST
-
-    folders = (context.folder, *context.folder.parents)
-    return next((folder for folder in folders if (folder / MANIFEST).is_file()), context.folder)
+    return manifest_folder(context.folder) or context.folder
 
 
 def _exit_code(read: Read, imported: Sequence[Imported]) -> int:

@@ -180,7 +180,7 @@ def _show(context: Context, files: Sequence[PlannedFile], todos: Sequence[str]) 
         return EXIT_DONE
     for file in files:
         context.say(f"{file.path}: would {file.action} it")
-        context.result(file.text)
+        context.document(file.text)
     _say_what_is_left(context, todos)
     return EXIT_DONE
 

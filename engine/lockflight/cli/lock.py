@@ -226,7 +226,7 @@ def _write(
     from lockflight.locks.file import render, says_the_same, schema_path, write_lock
 
     if output == STDOUT:
-        context.result(render(lock))
+        context.document(render(lock))
         return EXIT_DONE
     existing_lock = _lock_at(output, called)
     unchanged = existing_lock is not None and says_the_same(existing_lock, lock)

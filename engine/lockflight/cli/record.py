@@ -72,7 +72,7 @@ def run(context: Context, options: argparse.Namespace) -> int:
         write_atomically(context.path(options.output), text)
         context.say(f"{options.output}: written")
     elif not options.push or context.as_json:
-        context.result(text)
+        context.document(text)
     _tell_github(context, made.record)
     return EXIT_DONE
 

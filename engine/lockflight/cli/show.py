@@ -40,11 +40,12 @@ def run(context: Context, options: argparse.Namespace) -> int:
 
 
 def _text(lock: Lock, called: str, in_markdown: bool, full: bool) -> str:
-    from lockflight.cli.tables import markdown_table, table
+    from lockflight.cli.tables import markdown, markdown_table, table
 
     show = markdown_table if in_markdown else table
+    heading = _heading(lock, called)
     parts = [
-        _heading(lock, called),
+        "".join(f"{markdown(line)}\n" for line in heading.splitlines()) if in_markdown else heading,
         show(["SERVICE", "VERSION", "COMMIT", "IMAGE", "DIGEST", "ORIGIN"], _services(lock, full)),
     ]
     if lock.images:

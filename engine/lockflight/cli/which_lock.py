@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from lockflight.cli.context import Context
 from lockflight.errors import InputError, Place
+from lockflight.places import CURRENT as CURRENT
+from lockflight.places import manifest_folder
 
 if TYPE_CHECKING:
     from lockflight.locks.model import Lock
-
-# The same as config.DEFAULT_LOCK, which cannot be read without loading the models.
-CURRENT = "locks/current.yaml"
 
 
 def add_lock_argument(parser: argparse.ArgumentParser) -> None:
@@ -24,20 +23,29 @@ def lock_path(context: Context, given: str | None) -> tuple[Path, str]:
     """The file, which is there, and what it is called in messages."""
     if given is not None:
         return existing(context.path(given), given)
-    for folder in (context.folder, *context.folder.parents):
-        if (folder / "lockflight.yaml").is_file():
-            path = folder / CURRENT
-            called = path.relative_to(context.folder) if folder == context.folder else path
-            return existing(path, str(called))
-    return existing(context.folder / CURRENT, CURRENT)
+    folder = manifest_folder(context.folder)
+    if folder is None or folder == context.folder:
+        return existing(context.folder / CURRENT, CURRENT)
+    return existing(folder / CURRENT, str(folder / CURRENT))
 
 
 def existing(path: Path, called: str) -> tuple[Path, str]:
     """The same, once it is known that there is a lock to speak of."""
-    if not path.exists():
+    if not _is_there(path):
         hint = "'lockflight lock' makes it" if called.endswith(CURRENT) else "is this the right folder?"
         raise InputError("there is no such lock", place=Place(called), hint=hint)
     return path, called
+
+
+def _is_there(path: Path) -> bool:
+    """What may not be looked at may well be there; reading it will say why it cannot be read."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def load_lock(context: Context, given: str | None) -> tuple[Lock, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lockflight import __version__
+from lockflight.builds.labels import normal_platform
 from lockflight.concurrency import each
 from lockflight.config import Manifest
 from lockflight.errors import OutsideError
@@ -106,7 +107,7 @@ def _services(
         return resolve_service(wanted, parts.records.get(wanted.service, Claim()), registry, git, accept)
 
     answers, failures = each(resolve, parts.demand.services, progress, "resolving services")
-    gathered.failures += failures
+    gathered.failures += [*failures, *(failure for answer in answers for failure in answer.failures)]
     gathered.findings += [finding for answer in answers for finding in answer.findings]
     made = {answer.service: answer.entry for answer in answers if answer.entry is not None}
     for name, entry in made.items():
@@ -125,8 +126,9 @@ def _images(
             kept[name] = locked
         else:
             fresh.append((name, reference))
+    platforms = [normal_platform(platform) for platform in manifest.platforms]
     answers, failures = each(
-        lambda item: (item[0], *resolve_image(item[0], item[1], manifest.platforms, registry)),
+        lambda item: (item[0], *resolve_image(item[0], item[1], platforms, registry)),
         fresh,
         progress,
         "resolving third-party images",

@@ -23,8 +23,8 @@ def _value(pattern: str, end: str = r"\n") -> str:
 
 
 # What needs escapes in quotes is left to the full reader.
-_LINE = _value(r'[^"\\\x00-\x1f\x7f\u2028\u2029]{1,1000}')
-_LINE_KEY = _value(r'[^"\\\x00-\x1f\x7f\u2028\u2029]{1,1000}', ":")
+_LINE = _value(r'[^"\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]{1,1000}')
+_LINE_KEY = _value(r'[^"\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]{1,1000}', ":")
 _NAME = _value(names.SERVICE, ":")
 _DAY = r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
 _TIME = rf'"[1-9][0-9]{{3}}-{_DAY}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"'

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from lockflight.builds.labels import ImageFacts, inspect, labelled
 from lockflight.builds.model import ApiSpec, Record
-from lockflight.builds.shelf import find_records
+from lockflight.builds.shelf import disagreements, find_records
+from lockflight.errors import OutsideError
 from lockflight.findings import Finding
 from lockflight.locks.model import LockedService
 from lockflight.locks.verify import other_revisions, wrong_content
@@ -37,6 +38,8 @@ class Resolved:
     service: str
     entry: LockedService | None
     findings: tuple[Finding, ...]
+    # What could not be asked, beside what was found.
+    failures: tuple[OutsideError, ...] = ()
 
 
 def resolve_service(
@@ -61,9 +64,13 @@ class _Resolution:
         self._findings: list[Finding] = []
 
     def run(self, claim: Claim) -> Resolved:
-        self._check_branch()
         entry = self._entry(claim) if self._wanted.image else self._without_image(claim)
-        return Resolved(self._wanted.service, entry, tuple(self._findings))
+        failures: tuple[OutsideError, ...] = ()
+        try:
+            self._check_branch()
+        except OutsideError as error:
+            failures = (error,)
+        return Resolved(self._wanted.service, entry, tuple(self._findings), failures)
 
     def _without_image(self, claim: Claim) -> LockedService:
         if claim.record is not None:
@@ -135,7 +142,9 @@ class _Resolution:
         shelf = find_records(self._registry, image)
         self._pass_on(shelf.findings)
         of_this_commit = [found for found in shelf.records if found.record.commit == self._wanted.commit]
-        for found in reversed(of_this_commit or shelf.records):
+        candidates = of_this_commit or shelf.records
+        self._pass_on(disagreements(candidates))
+        for found in reversed(candidates):
             return Claim(found.record, found.origin)
         return Claim()
 

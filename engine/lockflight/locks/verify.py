@@ -99,7 +99,7 @@ def _content(
 
 def other_revisions(facts: ImageFacts, commit: str) -> list[str]:
     """The revisions that an image's platforms name, where they are not this commit."""
-    return sorted({found for found in facts.revisions.values() if found is not None and found != commit})
+    return sorted({found for found in facts.wellformed_revisions.values() if found != commit})
 
 
 def _in_either(one: dict[str, str], other: dict[str, str]) -> list[str]:

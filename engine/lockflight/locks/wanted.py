@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lockflight import names
+from lockflight.builds.labels import normal_platform
 from lockflight.concurrency import each
 from lockflight.config import MANIFEST, Manifest, Service
 from lockflight.errors import InputError, OutsideError, Problem
@@ -93,6 +94,7 @@ class _Tree:
 
 def _wanted(manifest: Manifest, tree: _Tree, service: str, override: str | None) -> Wanted:
     settings = manifest.services[service]
+    _refuse_unknown_commit(tree, service, settings, override)
     if settings.submodule is not None:
         commit, path, checkout, url = _from_submodule(tree, service, settings.submodule, override)
     elif settings.path is not None:
@@ -103,7 +105,7 @@ def _wanted(manifest: Manifest, tree: _Tree, service: str, override: str | None)
         service=service,
         commit=commit,
         image=manifest.image_of(service, commit),
-        platforms=tuple(manifest.platforms_of(service)),
+        platforms=tuple(map(normal_platform, manifest.platforms_of(service))),
         branch=manifest.branch_of(service),
         api=settings.api,
         path=path,
@@ -112,6 +114,17 @@ def _wanted(manifest: Manifest, tree: _Tree, service: str, override: str | None)
         checkout=checkout,
         url=url,
     )
+
+
+def _refuse_unknown_commit(tree: _Tree, service: str, settings: Service, override: str | None) -> None:
+    """A commit that a person named and no image speaks for must at least be known to the checkout."""
+    if override is None or settings.image is not False:
+        return
+    if tree.git.has_commit(settings.submodule or ".", override) is False:
+        hint = "is it fetched? see 'git fetch' in the checkout"
+        raise _Unknown(
+            Finding("commit-unknown", service, f"the checkout does not know the commit {override}", hint=hint)
+        )
 
 
 _Origin = tuple[str, str | None, str | None, str | None]

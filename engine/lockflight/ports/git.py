@@ -35,6 +35,7 @@ class Change(Enum):
     LOCAL_COMMITS = "it has another commit checked out"
     LOCAL_CHANGES = "it has uncommitted changes"
     STAGED = "a new commit of it is staged but not committed"
+    CONFLICT = "a merge that changes it is not finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,9 @@ class CommitLine:
 class Git(Protocol):
     """Reading only. Paths are relative to the manifest's folder; nothing is ever fetched into a checkout.
 
-    `None` where git cannot tell, for example because no checkout or no history is at hand.
+    `None` where git cannot tell, for example because no checkout or no history is at hand. A path that is
+    absolute, leads out by `..`, or starts with `-` is an `InputError`; one that leads out through a symbolic
+    link is no checkout. Another repository that cannot be reached is an `OutsideError`.
     """
 
     def head(self) -> Head | None:
@@ -68,11 +71,15 @@ class Git(Protocol):
         ...
 
     def submodule_changes(self) -> tuple[SubmoduleChange, ...]:
-        """Submodules whose checkout or staged commit differs from the committed tree."""
+        """Submodules whose checkout or staged commit differs from the committed tree.
+
+        One whose folder was removed is not checked out, and that is no change.
+        """
         ...
 
     def last_change(self, path: str) -> str | None:
-        """The last commit that touched a path; None in a history too shallow to tell."""
+        """The last commit that touched a path of the committed tree; None when it is not in there, or in a
+        history too shallow to tell."""
         ...
 
     def is_clean(self, path: str) -> bool:
@@ -84,7 +91,16 @@ class Git(Protocol):
         ...
 
     def on_branch(self, commit: str, branch: str, path: str | None, url: str | None) -> bool | None:
-        """Whether a commit lies on a branch: asked of the checkout at `path`, else of the one at `url`."""
+        """Whether a commit lies on a branch: asked of the checkout at `path`, else of the one at `url`.
+
+        A checkout's yes is enough; its no may only mean that it is old, so then the repository is asked. One
+        that cannot be reached is an `OutsideError`, whatever the checkout said: the check must not pass, nor
+        fail, by chance. None only where there is no repository to ask and no checkout that can tell.
+        """
+        ...
+
+    def has_commit(self, path: str | None, commit: str) -> bool | None:
+        """Whether the checkout at `path` knows a commit; None when there is no checkout."""
         ...
 
     def commits_between(
@@ -101,5 +117,12 @@ class Git(Protocol):
         ...
 
     def is_ignored(self, paths: tuple[str, ...]) -> frozenset[str]:
-        """Those of the paths that git is told to ignore."""
+        """Those of the paths that git is told to ignore, by the submodule for those that lie in one.
+
+        A path beyond a symbolic link is ignored where the link is, or what it leads to.
+        """
+        ...
+
+    def inside_submodules(self, paths: tuple[str, ...]) -> frozenset[str]:
+        """Those of the paths that lie inside a submodule, committed or staged, also through a link."""
         ...

@@ -116,7 +116,7 @@ def propose(survey: Survey, answers: Answers | None = None) -> Proposal:
         project=project,
         naming=naming,
         services=services or (ProposedService("example", path="."),),
-        exclude=tuple((use.name, _why_excluded(use)) for use in matched.elsewhere),
+        exclude=_excluded(matched.elsewhere, services),
         compose=_usable_files(survey.compose, warnings),
         third_party=tuple(sorted(use.name for use in matched.third_party)),
         notes=tuple(_notes(survey, drafts)),
@@ -125,6 +125,12 @@ def propose(survey: Survey, answers: Answers | None = None) -> Proposal:
         has_schemas=survey.has_schemas,
         is_example=not services,
     )
+
+
+def _excluded(elsewhere: Sequence[Use], services: Sequence[ProposedService]) -> tuple[tuple[str, str], ...]:
+    """Each with its reason; a name that a service has already cannot be excluded as well."""
+    taken = {service.name for service in services}
+    return tuple((use.name, _why_excluded(use)) for use in elsewhere if use.name not in taken)
 
 
 def _project(survey: Survey, answers: Answers) -> str:

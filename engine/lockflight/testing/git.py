@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from lockflight import names
+from lockflight.errors import InputError, OutsideError
 from lockflight.ports.git import CommitLine, Head, Submodule, SubmoduleChange
 
 _A_DAY = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -29,6 +30,13 @@ class FakeHistory:
     def position(self, commit: str) -> int | None:
         found = [n for n, line in enumerate(self.commits) if line.commit == commit]
         return found[0] if found else None
+
+    def has_on_branch(self, commit: str, branch: str) -> bool | None:
+        """Whether a commit lies on a branch; None when there is no such branch."""
+        if branch not in self.branches:
+            return None
+        tip, position = self.position(self.branches[branch]), self.position(commit)
+        return tip is not None and position is not None and position <= tip
 
 
 @dataclass
@@ -56,23 +64,26 @@ class FakeGit:
         return tuple(self.changes)
 
     def last_change(self, path: str) -> str | None:
-        return self.last_changes.get(path)
+        return self.last_changes.get(_inside(path))
 
     def is_clean(self, path: str) -> bool:
-        return path not in self.dirty
+        return _inside(path) not in self.dirty
 
     def remote_commit(self, url: str, ref: str) -> str | None:
         if names.is_commit(ref):
             return ref
-        return self.remotes[url].branches.get(ref) if url in self.remotes else None
+        return self._remote(url).branches.get(ref)
 
     def on_branch(self, commit: str, branch: str, path: str | None, url: str | None) -> bool | None:
-        history = self.checkouts.get(path or "") or self.remotes.get(url or "")
-        if history is None:
-            return None
-        tip = history.position(history.branches.get(branch, ""))
-        position = history.position(commit)
-        return tip is not None and position is not None and position <= tip
+        checkout = self._checkout(path)
+        here = checkout.has_on_branch(commit, branch) if checkout else None
+        if here or not url:
+            return here
+        return bool(self._remote(url).has_on_branch(commit, branch))
+
+    def has_commit(self, path: str | None, commit: str) -> bool | None:
+        history = self._checkout(path)
+        return None if history is None else history.position(commit) is not None
 
     def commits_between(
         self,
@@ -81,7 +92,7 @@ class FakeGit:
         new: str,
         below: str | None = None,  # noqa: ARG002 - every commit of a history touches all that it is about
     ) -> tuple[CommitLine, ...] | None:
-        history = self.checkouts.get(path or "")
+        history = self._checkout(path)
         if history is None:
             return None
         first, last = history.position(old), history.position(new)
@@ -90,8 +101,27 @@ class FakeGit:
         return tuple(reversed(history.commits[first + 1 : last + 1]))
 
     def file_at(self, path: str | None, commit: str, file: str) -> bytes | None:
-        history = self.checkouts.get(path or "")
+        history = self._checkout(path)
         return history.files.get((commit, file)) if history else None
 
     def is_ignored(self, paths: tuple[str, ...]) -> frozenset[str]:
         return frozenset(paths) & frozenset(self.ignored)
+
+    def inside_submodules(self, paths: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(
+            path for path in paths if any(path.startswith(f"{module.path}/") for module in self.modules)
+        )
+
+    def _checkout(self, path: str | None) -> FakeHistory | None:
+        return self.checkouts.get(_inside(path or "."))
+
+    def _remote(self, url: str) -> FakeHistory:
+        if url not in self.remotes:
+            raise OutsideError(f"the repository {names.without_credentials(url)} cannot be read")
+        return self.remotes[url]
+
+
+def _inside(path: str) -> str:
+    if path.startswith(("/", "-")) or ".." in path.split("/"):
+        raise InputError(f"the path '{path}' leads out of the repository")
+    return path

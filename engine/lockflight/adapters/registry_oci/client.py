@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from lockflight.adapters.registry_oci.cache import Cache, NoCache
 from lockflight.adapters.registry_oci.credentials import CredentialStore, NoCredentials
@@ -23,6 +24,7 @@ class OciRegistry:
     by its digest is answered from `cache` where it lies there; whether something exists, and what a tag
     points at, is always asked. Plain http is spoken to loopback addresses, and to hosts in `insecure` that do
     not speak https (their certificates are not excused); which of both is found out once for each registry.
+    Proxies are those that `environment` names (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), and never for loopback.
     """
 
     def __init__(
@@ -36,9 +38,13 @@ class OciRegistry:
         deadline_seconds: float = 60,
         connect_seconds: float = 10,
         read_seconds: float = 30,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._transport = Transport(
-            connections=concurrency, connect_seconds=connect_seconds, read_seconds=read_seconds
+            connections=concurrency,
+            connect_seconds=connect_seconds,
+            read_seconds=read_seconds,
+            environment=environment,
         )
         self._settings = Settings(
             self._transport, credentials or NoCredentials(), insecure, clock, concurrency, deadline_seconds

@@ -51,6 +51,8 @@ class Lookup:
     credentials: Credentials | None = None
     source: str = ""
     trouble: str = ""
+    # What may help against the trouble, where that is something else than logging in.
+    hint: str = ""
 
 
 class CredentialStore(Protocol):
@@ -76,10 +78,14 @@ class DockerCredentials:
         self._guard = threading.Lock()
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Path | None:
+        """The configuration's file; None for an account without a home folder, as containers often have it."""
         folder = self._environment.get("DOCKER_CONFIG")
         home = self._environment.get("HOME")
-        return Path(folder or Path(home or Path.home()) / ".docker") / "config.json"
+        try:
+            return Path(folder or Path(home or Path.home()) / ".docker") / "config.json"
+        except RuntimeError:
+            return None
 
     def find(self, registry: str) -> Lookup:
         with self._guard:
@@ -88,46 +94,26 @@ class DockerCredentials:
             return self._known[registry]
 
     def _find(self, registry: str) -> Lookup:
+        path = self.path
+        if path is None:
+            return Lookup(hint="set HOME or DOCKER_CONFIG, so that there is a place to look for credentials")
         try:
-            config = self._config()
+            config = _config(path)
         except InputError as error:
-            return Lookup(source=str(self.path), trouble=str(error.problems[0]))
-        helper = _mapping(config.get("credHelpers")).get(registry) or config.get("credsStore")
-        asked = self._ask_helper(str(helper), registry) if helper else Lookup(source=str(self.path))
+            problem = error.problems[0]
+            return Lookup(None, str(path), str(problem), problem.hint or "")
+        helper = _helper_for(registry, config)
+        asked = self._ask_helper(helper, registry, path) if helper else Lookup(source=str(path))
         if asked.credentials is not None:
             return asked
-        kept = self._in_config(_mapping(config.get("auths")), registry)
+        kept = _in_config(_mapping(config.get("auths")), registry, path)
         return kept if kept.credentials is not None or not asked.trouble else asked
 
-    def _config(self) -> dict[str, Any]:
-        if not self.path.exists():
-            return {}
-        text = read_text(self.path, largest=_LARGEST_CONFIG)
-        try:
-            config = json.loads(text)
-        except (ValueError, RecursionError):
-            # Nothing of the text is repeated, and the cause is not chained: there are passwords in it.
-            config = None
-        if not isinstance(config, dict):
-            raise InputError(f"{self.path} is no JSON object")
-        return config
-
-    def _in_config(self, auths: dict[str, Any], registry: str) -> Lookup:
-        source = str(self.path)
-        entries = (entry for key, entry in sorted(auths.items()) if _is_for(key, registry))
-        for entry in entries:
-            try:
-                credentials = _from_entry(_mapping(entry))
-            except ValueError:
-                return Lookup(None, source, f"the entry for {registry} in {source} cannot be read")
-            if credentials is not None:
-                return Lookup(credentials, source)
-        return Lookup(source=source)
-
-    def _ask_helper(self, name: str, registry: str) -> Lookup:
+    def _ask_helper(self, name: str, registry: str, path: Path) -> Lookup:
         program = f"docker-credential-{name}"
         if not _HELPER_NAME.fullmatch(name):
-            return Lookup(None, str(self.path), f"{self.path} names a credential helper that cannot be one")
+            trouble = f"{path} names a credential helper that cannot be one"
+            return Lookup(None, str(path), trouble, f"repair {path}")
         try:
             done = subprocess.run(
                 [program, "get"],
@@ -139,10 +125,49 @@ class DockerCredentials:
         except subprocess.TimeoutExpired:
             return Lookup(None, program, f"{program} did not answer within {self._helper_seconds:g} s")
         except (OSError, ValueError):
-            return Lookup(None, program, f"{program} cannot be run: is it installed and on the PATH?")
+            trouble = f"{program} cannot be run: is it installed and on the PATH?"
+            return Lookup(None, program, trouble, f"install {program}, or take it out of {path}")
         if done.returncode:
             return _refusal(program, registry, done)
         return _from_helper(program, done.stdout)
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """The configuration; empty where there is none, or none that this account may see."""
+    try:
+        if not path.exists():
+            return {}
+    except PermissionError:
+        return {}
+    text = read_text(path, largest=_LARGEST_CONFIG)
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError):
+        # Nothing of the text is repeated, and the cause is not chained: there are passwords in it.
+        config = None
+    if not isinstance(config, dict):
+        raise InputError(f"{path} is no JSON object", hint=f"repair or remove {path}")
+    return config
+
+
+def _helper_for(registry: str, config: dict[str, Any]) -> str:
+    """The name of the helper that keeps the registry's credentials; empty where none does."""
+    own = _mapping(config.get("credHelpers"))
+    # The registry's very name before any other way to write it.
+    keys = sorted((key for key in own if _is_for(key, registry)), key=lambda key: (key != registry, key))
+    return str(next((own[key] for key in keys if own[key]), None) or config.get("credsStore") or "")
+
+
+def _in_config(auths: dict[str, Any], registry: str, path: Path) -> Lookup:
+    source = str(path)
+    for entry in (entry for key, entry in sorted(auths.items()) if _is_for(key, registry)):
+        try:
+            credentials = _from_entry(_mapping(entry))
+        except ValueError:
+            return Lookup(None, source, f"the entry for {registry} in {source} cannot be read")
+        if credentials is not None:
+            return Lookup(credentials, source)
+    return Lookup(source=source)
 
 
 def _refusal(program: str, registry: str, done: subprocess.CompletedProcess[bytes]) -> Lookup:

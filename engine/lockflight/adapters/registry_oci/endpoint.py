@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +11,15 @@ from lockflight.adapters.registry_oci import failures
 from lockflight.adapters.registry_oci.addresses import Address, BadAddress, registry_address, schemes
 from lockflight.adapters.registry_oci.credentials import CredentialStore
 from lockflight.adapters.registry_oci.deadline import Deadline, TooLate
-from lockflight.adapters.registry_oci.http import USER_AGENT, Answer, ExchangeFailed, NotEncrypted, Transport
+from lockflight.adapters.registry_oci.http import (
+    LARGEST_REFUSAL,
+    USER_AGENT,
+    Answer,
+    ExchangeFailed,
+    NotEncrypted,
+    Request,
+    Transport,
+)
 from lockflight.adapters.registry_oci.redirects import follow
 from lockflight.adapters.registry_oci.retries import (
     RETRIED_STATUSES,
@@ -26,9 +32,7 @@ from lockflight.adapters.registry_oci.retries import (
 from lockflight.adapters.registry_oci.tokens import Authorizer, Denied
 from lockflight.ports.clock import Clock
 
-LARGEST_REFUSAL = 64 * 1024
 _LARGEST_GREETING = 1024 * 1024
-_CODE = re.compile(r"[A-Z][A-Z0-9_]{2,39}")
 
 Outcome = TypeVar("Outcome")
 
@@ -87,7 +91,8 @@ class Endpoint:
     def patiently(self, attempt: Callable[[], Outcome], about: str, deadline: Deadline) -> Outcome:
         """Repeat an attempt made of calls to `once` until it passes, or until patience or time is over."""
         if self._breaker.is_open():
-            raise failures.resting(self.registry, about, self._breaker.reason)
+            raise failures.resting(self.registry, about, self._breaker.reason, self._breaker.hint)
+        begun = self._clock.monotonic()
         try:
             outcome = persist(attempt, self._clock, deadline)
         except Denied as error:
@@ -95,7 +100,7 @@ class Endpoint:
         except (GaveUp, ExchangeFailed) as error:
             # An answer that cannot be used is no sign that the registry is down.
             if isinstance(error, GaveUp):
-                self._breaker.failed(error.why)
+                self._breaker.failed(error.why, error.hint, silent_since=begun if error.is_silent else None)
             raise failures.unavailable(self.registry, about, error.why, error.hint) from error
         self._breaker.succeeded()
         return outcome
@@ -121,19 +126,10 @@ class Endpoint:
         headers = {"User-Agent": USER_AGENT, **question.headers}
         if used is not None:
             headers["Authorization"] = used
-        return self._ask_anywhere(
-            question.method, address, headers, question.body, deadline, question.largest
-        )
+        request = Request(question.method, address, headers, question.body, question.largest)
+        return self._ask_anywhere(request, deadline)
 
-    def _ask_anywhere(
-        self,
-        method: str,
-        address: Address,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        deadline: Deadline,
-        largest: int,
-    ) -> Answer:
+    def _ask_anywhere(self, request: Request, deadline: Deadline) -> Answer:
         """A request in its turn; what may pass by itself becomes `Transient`."""
         try:
             if not self._turns.acquire(timeout=deadline.remaining()):
@@ -141,7 +137,7 @@ class Endpoint:
         except TooLate as error:
             raise Transient("its turn did not come in time") from error
         try:
-            answer = follow(self._settings.transport, method, address, headers, body, deadline, largest)
+            answer = follow(self._settings.transport, request, deadline)
         except ExchangeFailed as error:
             if error.lasting:
                 raise
@@ -150,15 +146,16 @@ class Endpoint:
             self._turns.release()
         if answer.status in RETRIED_STATUSES:
             wait = retry_after(answer.headers.get("Retry-After"), self._clock.now())
-            raise Transient(f"{answer.address.netloc} {described(answer)}", wait=wait)
+            why, hint = failures.complaint(answer.address.netloc, answer)
+            raise Transient(why, wait=wait, hint=hint, is_answer=True)
         return answer
 
     def _denied(self, answer: Answer, is_home: bool) -> Denied | ExchangeFailed:
         if not (answer.is_own and is_home):
             # A challenge from a host that the registry pointed to must never get the registry's credentials.
-            why = f"redirected to {answer.address.netloc}, which {described(answer)}"
+            why = f"redirected to {answer.address.netloc}, which {failures.described(answer)}"
             return ExchangeFailed(why, lasting=True)
-        return Denied(described(answer), self._door.lookup())
+        return Denied(failures.described(answer), self._door.lookup())
 
     def _root_address(self, deadline: Deadline) -> Address:
         if self._root is not None:
@@ -182,9 +179,8 @@ class Endpoint:
         tried: dict[str, ExchangeFailed] = {}
         for root in roots:
             try:
-                answer = self._settings.transport.exchange(
-                    "GET", root, {"User-Agent": USER_AGENT}, deadline=deadline, largest=_LARGEST_GREETING
-                )
+                greeting = Request("GET", root, {"User-Agent": USER_AGENT}, largest=_LARGEST_GREETING)
+                answer = self._settings.transport.exchange(greeting, deadline)
             except ExchangeFailed as error:
                 if error.lasting and not isinstance(error, NotEncrypted):
                     raise
@@ -195,15 +191,3 @@ class Endpoint:
                 return root
         failure = tried.get("http") or tried["https"]
         raise Transient(failure.why, hint=failure.hint)
-
-
-def described(answer: Answer) -> str:
-    """An answer in words: its status, and the code of its error where it is one of the specification's.
-
-    Nothing else of its text is repeated: a registry may echo what it was sent, secrets included.
-    """
-    try:
-        code = str(json.loads(answer.body)["errors"][0]["code"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        code = ""
-    return f"answered {answer.status_line}" + (f" ({code})" if _CODE.fullmatch(code) else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
@@ -15,20 +16,22 @@ from urllib3.exceptions import (
     HTTPError,
     NameResolutionError,
     NewConnectionError,
+    ProxyError,
     ReadTimeoutError,
     SSLError,
 )
 from urllib3.exceptions import TimeoutError as PoolTimeout
 
 from lockflight import __version__
-from lockflight.adapters.registry_oci.addresses import Address
+from lockflight.adapters.registry_oci.addresses import Address, BadAddress
 from lockflight.adapters.registry_oci.deadline import Deadline
+from lockflight.adapters.registry_oci.proxies import Proxies, Proxy
 from lockflight.adapters.registry_oci.timed import TimedHTTPConnection, TimedHTTPSConnection, timed
 from lockflight.logs import log
 
 USER_AGENT = f"lockflight/{__version__}"
 # What is read of an answer that is no success; it is only looked at for its error code.
-_LARGEST_REFUSAL = 64 * 1024
+LARGEST_REFUSAL = 64 * 1024
 _PIECE = 64 * 1024
 
 
@@ -44,6 +47,18 @@ class ExchangeFailed(Exception):
 
 class NotEncrypted(ExchangeFailed):
     """The other side does not speak TLS at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to any address; of a success at most `largest` bytes are read."""
+
+    method: str
+    address: Address
+    # Neither is in a text made of this: credentials are sent in them.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    largest: int = LARGEST_REFUSAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +82,15 @@ class Answer:
 class Transport:
     """Connections to every host, kept open and shared by all threads."""
 
-    def __init__(self, *, connections: int, connect_seconds: float, read_seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        connections: int,
+        connect_seconds: float,
+        read_seconds: float,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._proxies = Proxies(environment or {})
         self._connections = connections
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
@@ -75,26 +98,17 @@ class Transport:
         self._guard = threading.Lock()
         self._context: ssl.SSLContext | None = None
 
-    def exchange(
-        self,
-        method: str,
-        address: Address,
-        headers: Mapping[str, str],
-        body: bytes | None = None,
-        *,
-        deadline: Deadline,
-        largest: int = _LARGEST_REFUSAL,
-    ) -> Answer:
-        """Send one request and read its answer, at most `largest` bytes of it. Follows nothing."""
+    def exchange(self, request: Request, deadline: Deadline) -> Answer:
+        """Send one request and read its answer. Follows nothing."""
         try:
             with timed(deadline):
-                answer = self._exchange(method, address, headers, body, deadline, largest)
+                answer = self._exchange(request, deadline)
         except (HTTPError, HTTPException, OSError) as error:
-            raise _translated(error, address) from error
+            raise _translated(error, request.address) from error
         except ValueError as error:
             # Not chained: http.client repeats header values that it refuses, and those may be secrets.
-            raise _translated(error, address) from None
-        log.event("registry-request", method=method, url=str(address), status=answer.status)
+            raise _translated(error, request.address) from None
+        log.event("registry-request", method=request.method, url=str(request.address), status=answer.status)
         return answer
 
     def close(self) -> None:
@@ -103,21 +117,17 @@ class Transport:
         for pool in pools:
             pool.close()
 
-    def _exchange(
-        self,
-        method: str,
-        address: Address,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        deadline: Deadline,
-        largest: int,
-    ) -> Answer:
+    def _exchange(self, request: Request, deadline: Deadline) -> Answer:
         remaining = deadline.remaining()
-        response = self._pool(address).urlopen(
-            method,
-            address.target,
-            body=body,
-            headers=headers,
+        address = request.address
+        pool = self._pool(address)
+        # A proxy that is spoken to without a tunnel has to be told the whole address.
+        is_forwarded = pool.proxy is not None and address.scheme == "http"
+        response = pool.urlopen(
+            request.method,
+            f"http://{address.netloc}{address.target}" if is_forwarded else address.target,
+            body=request.body,
+            headers=request.headers,
             retries=False,
             redirect=False,
             assert_same_host=False,
@@ -128,7 +138,7 @@ class Transport:
             ),
         )
         try:
-            found = _body(response, method, largest)
+            found = _body(response, request.method, request.largest)
         except BaseException:
             response.close()
             raise
@@ -145,14 +155,43 @@ class Transport:
         return pool
 
     def _new_pool(self, address: Address) -> urllib3.HTTPConnectionPool:
+        proxy = self._proxy(address)
+        if proxy is not None:
+            return self._pool_through(proxy, address)
         if address.scheme == "http":
             return _PlainPool(address.host, address.port, maxsize=self._connections)
-        if self._context is None:
-            # One for all connections: reading the machine's certificates takes longer than many requests.
-            self._context = ssl.create_default_context()
         return _EncryptedPool(
-            address.host, address.port, maxsize=self._connections, ssl_context=self._context
+            address.host, address.port, maxsize=self._connections, ssl_context=self._trusting()
         )
+
+    def _proxy(self, address: Address) -> Proxy | None:
+        try:
+            return self._proxies.for_address(address)
+        except BadAddress:
+            # Not chained and not repeated: the variable may hold a password.
+            raise ExchangeFailed(
+                f"{address.netloc} cannot be asked: {address.scheme.upper()}_PROXY names no proxy",
+                hint="an address such as http://proxy.example:3128 is expected",
+                lasting=True,
+            ) from None
+
+    def _pool_through(self, proxy: Proxy, address: Address) -> urllib3.HTTPConnectionPool:
+        """Connections through a proxy: a tunnel for https, the proxy's own request for http."""
+        manager = urllib3.ProxyManager(
+            proxy.url,
+            proxy_headers=proxy.headers,
+            proxy_ssl_context=self._trusting(),
+            maxsize=self._connections,
+            ssl_context=self._trusting(),
+        )
+        manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _EncryptedPool}
+        return manager.connection_from_host(address.host, address.port, address.scheme)
+
+    def _trusting(self) -> ssl.SSLContext:
+        """One for all connections: reading the machine's certificates takes longer than many requests."""
+        if self._context is None:
+            self._context = ssl.create_default_context()
+        return self._context
 
 
 class _PlainPool(urllib3.HTTPConnectionPool):
@@ -169,7 +208,7 @@ def _body(response: urllib3.BaseHTTPResponse, method: str, largest: int) -> byte
         response.drain_conn()
         return b""
     if response.status >= 300:
-        return b"".join(_pieces(response, _LARGEST_REFUSAL))[:_LARGEST_REFUSAL]
+        return b"".join(_pieces(response, LARGEST_REFUSAL))[:LARGEST_REFUSAL]
     body = b"".join(_pieces(response, largest))
     if len(body) > largest:
         raise ExchangeFailed(_too_large(largest), lasting=True)
@@ -195,6 +234,8 @@ def _too_large(limit: int) -> str:
 def _translated(error: Exception, address: Address) -> ExchangeFailed:
     """What happened, in words; the texts of the libraries are for programmers."""
     where = address.netloc
+    if isinstance(error, ProxyError):
+        return _proxy_failure(error, where)
     if isinstance(error, SSLError | ssl.SSLError):
         return _tls_failure(error, where)
     if isinstance(error, NewConnectionError) and not isinstance(error, NameResolutionError):
@@ -215,6 +256,20 @@ _WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((ConnectTimeoutError,), "{where} cannot be reached: no connection in time"),
     ((ReadTimeoutError, PoolTimeout, TimeoutError), "{where} did not answer in time"),
 )
+
+
+def _proxy_failure(error: ProxyError, where: str) -> ExchangeFailed:
+    """The way to the proxy, or from there on; neither its address nor its words are repeated."""
+    refusal = re.search(r"Tunnel connection failed: ([0-9]{3})", str(error.original_error))
+    hint = "are HTTPS_PROXY and HTTP_PROXY right? NO_PROXY names the hosts to be asked without a proxy"
+    if refusal is None:
+        return ExchangeFailed(f"the proxy on the way to {where} cannot be reached", hint=hint)
+    status = int(refusal.group(1))
+    if status == 407:
+        hint = "put the user and the password into HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT"
+    said = f"{status} {responses.get(status, '')}".strip()
+    # Only what the proxy could not do just now is worth asking for again.
+    return ExchangeFailed(f"the proxy on the way to {where} answered {said}", hint=hint, lasting=status < 500)
 
 
 def _tls_failure(error: Exception, where: str) -> ExchangeFailed:

@@ -12,7 +12,7 @@ from lockflight import names
 from lockflight.adapters.registry_oci import failures
 from lockflight.adapters.registry_oci.content import digest_of, mapping, named_digest
 from lockflight.adapters.registry_oci.deadline import Deadline
-from lockflight.adapters.registry_oci.endpoint import Endpoint, Question, described
+from lockflight.adapters.registry_oci.endpoint import Endpoint, Question
 from lockflight.adapters.registry_oci.http import Answer
 from lockflight.adapters.registry_oci.read import Reader
 from lockflight.adapters.registry_oci.redirects import target_of
@@ -128,9 +128,7 @@ def _check_stored(answer: Answer, digest: str, about: str) -> None:
 
 def _expect(answer: Answer, statuses: set[int], image: ImageReference, about: str) -> None:
     if answer.status not in statuses:
-        raise failures.unavailable(
-            image.registry, about, f"{image.registry} {described(answer)}", _REFUSED.get(answer.status)
-        )
+        raise failures.unexpected(image.registry, about, answer, _REFUSED.get(answer.status))
 
 
 _REFUSED = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from lockflight.adapters.registry_oci import failures
@@ -16,7 +17,7 @@ from lockflight.adapters.registry_oci.content import (
     named_type,
     self_described_type,
 )
-from lockflight.adapters.registry_oci.endpoint import Endpoint, Question, described
+from lockflight.adapters.registry_oci.endpoint import Endpoint, Question
 from lockflight.adapters.registry_oci.http import Answer
 from lockflight.names import ImageReference
 from lockflight.ports.registry import Content, Descriptor
@@ -25,6 +26,8 @@ LARGEST_MANIFEST = 4 * 1024 * 1024
 LARGEST_BLOB = 16 * 1024 * 1024
 _ACCEPT = {"Accept": ACCEPTED}
 _HEAD_UNSUPPORTED = frozenset({405, 501})
+# Not isdigit(), which also takes digits that int() does not, such as a superscript two.
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 class Reader:
@@ -113,7 +116,7 @@ def _described_by_head(answer: Answer, image: ImageReference) -> Descriptor | No
     if image.digest not in (None, digest):
         raise Disbelieved(f"the registry says that it is {digest}")
     length = answer.headers.get("Content-Length", "")
-    return Descriptor(digest, media_type, int(length) if length.isdigit() else 0)
+    return Descriptor(digest, media_type, int(length) if _LENGTH.fullmatch(length) else 0)
 
 
 def _digest_header(answer: Answer) -> str | None:
@@ -122,4 +125,4 @@ def _digest_header(answer: Answer) -> str | None:
 
 def _expect_success(answer: Answer, image: ImageReference, about: str) -> None:
     if answer.status != 200:
-        raise failures.unavailable(image.registry, about, f"{image.registry} {described(answer)}")
+        raise failures.unexpected(image.registry, about, answer)

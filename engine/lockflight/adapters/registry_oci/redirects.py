@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from lockflight.adapters.registry_oci.addresses import Address, BadAddress
 from lockflight.adapters.registry_oci.deadline import Deadline
-from lockflight.adapters.registry_oci.http import Answer, ExchangeFailed, Transport
+from lockflight.adapters.registry_oci.http import Answer, ExchangeFailed, Request, Transport
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST = 5
 
 
-def follow(
-    transport: Transport,
-    method: str,
-    address: Address,
-    headers: Mapping[str, str],
-    body: bytes | None,
-    deadline: Deadline,
-    largest: int,
-) -> Answer:
+def follow(transport: Transport, request: Request, deadline: Deadline) -> Answer:
     """The answer at the end of the redirects. Only reading is redirected; a push goes where it was sent."""
-    answer = transport.exchange(method, address, headers, body, deadline=deadline, largest=largest)
+    answer = transport.exchange(request, deadline)
     if answer.status not in REDIRECTS:
         return answer
-    if method not in ("GET", "HEAD"):
-        raise ExchangeFailed(f"{address.netloc} redirects a push, which is not followed", lasting=True)
-    return _follow(transport, method, answer, headers, deadline, largest)
+    if request.method not in ("GET", "HEAD"):
+        raise ExchangeFailed(
+            f"{request.address.netloc} redirects a push, which is not followed", lasting=True
+        )
+    return _follow(transport, request, answer, deadline)
 
 
-def _follow(
-    transport: Transport,
-    method: str,
-    answer: Answer,
-    headers: Mapping[str, str],
-    deadline: Deadline,
-    largest: int,
-) -> Answer:
+def _follow(transport: Transport, request: Request, answer: Answer, deadline: Deadline) -> Answer:
     start = answer.address
     seen = {start}
     while answer.status in REDIRECTS:
@@ -49,10 +37,15 @@ def _follow(
         seen.add(target)
         # Once another host was visited nothing secret is sent any more, not even back home.
         if target.origin != start.origin:
-            headers = {name: value for name, value in headers.items() if name != "Authorization"}
-        answer = transport.exchange(method, target, headers, deadline=deadline, largest=largest)
+            request = replace(request, headers=_without_secrets(request.headers))
+        request = replace(request, address=target)
+        answer = transport.exchange(request, deadline)
     is_own = all(place.origin == start.origin for place in seen)
     return Answer(answer.status, answer.headers, answer.body, answer.address, is_own)
+
+
+def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name != "Authorization"}
 
 
 def target_of(answer: Answer) -> Address:

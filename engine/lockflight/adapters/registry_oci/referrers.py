@@ -15,7 +15,7 @@ from lockflight import names
 from lockflight.adapters.registry_oci import failures
 from lockflight.adapters.registry_oci.addresses import BadAddress
 from lockflight.adapters.registry_oci.content import Unusable, mapping, named_type
-from lockflight.adapters.registry_oci.endpoint import Endpoint, Question, described
+from lockflight.adapters.registry_oci.endpoint import Endpoint, Question
 from lockflight.adapters.registry_oci.http import Answer
 from lockflight.adapters.registry_oci.read import LARGEST_MANIFEST, Reader, pulling
 from lockflight.names import ImageReference
@@ -88,11 +88,11 @@ def _from_api(endpoint: Endpoint, image: ImageReference, artifact_type: str) -> 
         answer = endpoint.ask(question)
         if _has_no_list(answer):
             # A repository that does not exist yet says nothing about what the registry can do.
-            if answer.status != 400 and "NAME_UNKNOWN" not in described(answer):
+            if answer.status != 400 and "NAME_UNKNOWN" not in failures.described(answer):
                 endpoint.has_referrers_api = False
             return None
         if answer.status != 200:
-            raise failures.unavailable(image.registry, about, f"{image.registry} {described(answer)}")
+            raise failures.unexpected(image.registry, about, answer)
         with failures.believing(image.registry, about):
             entries += _entries(answer.body)
             following = _next_page(answer)

@@ -24,33 +24,39 @@ Outcome = TypeVar("Outcome")
 class Transient(Exception):
     """An attempt failed in a way that may pass. `wait` is how long the other side asked to be left alone."""
 
-    def __init__(self, why: str, *, wait: float | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, why: str, *, wait: float | None = None, hint: str | None = None, is_answer: bool = False
+    ) -> None:
         super().__init__(why)
         self.why = why
         self.wait = wait
         self.hint = hint
+        self.is_answer = is_answer
 
 
 class GaveUp(Exception):
-    """The last of several attempts failed too."""
+    """The last of several attempts failed too. Silent means that all the time passed without any answer."""
 
-    def __init__(self, why: str, hint: str | None = None) -> None:
+    def __init__(self, why: str, hint: str | None = None, *, is_silent: bool = False) -> None:
         super().__init__(why)
         self.why = why
         self.hint = hint
+        self.is_silent = is_silent
 
 
 def persist(attempt: Callable[[], Outcome], clock: Clock, deadline: Deadline) -> Outcome:
     """Call `attempt` until it does not end in `Transient`, with longer and longer waits between."""
+    is_silent = True
     for number in range(1, _ATTEMPTS + 1):
         try:
             return attempt()
         except Transient as failure:
+            is_silent = is_silent and not failure.is_answer
             wait = failure.wait if failure.wait is not None else backoff(number)
             if number == _ATTEMPTS:
                 raise GaveUp(f"{failure.why} ({_ATTEMPTS} attempts)", failure.hint) from failure
             if not deadline.allows(wait):
-                raise GaveUp(_out_of_time(failure, deadline), failure.hint) from failure
+                raise GaveUp(_out_of_time(failure, deadline), failure.hint, is_silent=is_silent) from failure
             clock.sleep(wait)
     raise AssertionError("the loop ends by itself")  # pragma: no cover
 
@@ -84,6 +90,7 @@ def _out_of_time(failure: Transient, deadline: Deadline) -> str:
 class Breaker:
     """Stops asking a registry that failed several operations in a row, so that 1,000 images fail fast.
 
+    One operation is enough where it waited out its whole time in silence: that time is not spent twice.
     After a rest one caller is let through to see whether it is back; the others are still refused.
     """
 
@@ -94,7 +101,9 @@ class Breaker:
         self._failures = 0
         self._again_at: float | None = None
         self._guard = threading.Lock()
+        self._succeeded_at = float("-inf")
         self.reason = ""
+        self.hint: str | None = None
 
     def is_open(self) -> bool:
         """Whether to fail at once. Costs nothing while all is well."""
@@ -112,13 +121,17 @@ class Breaker:
             return False
 
     def succeeded(self) -> None:
+        self._succeeded_at = self._clock.monotonic()
         if self._failures:
             with self._guard:
                 self._failures, self._again_at = 0, None
 
-    def failed(self, why: str) -> None:
+    def failed(self, why: str, hint: str | None = None, *, silent_since: float | None = None) -> None:
+        """Count a failure; `silent_since` is when an operation began that no answer came to."""
         with self._guard:
             self._failures += 1
-            self.reason = why
-            if self._failures >= self._threshold:
+            self.reason, self.hint = why, hint
+            # Where others got their answers meanwhile, one that did not says little.
+            is_silent = silent_since is not None and self._succeeded_at < silent_since
+            if is_silent or self._failures >= self._threshold:
                 self._again_at = self._clock.monotonic() + self._rest

@@ -20,7 +20,7 @@ from lockflight.adapters.registry_oci.addresses import (
 from lockflight.adapters.registry_oci.challenge import Challenge, choose, parse_challenges
 from lockflight.adapters.registry_oci.credentials import Credentials, CredentialStore, Lookup
 from lockflight.adapters.registry_oci.deadline import Deadline
-from lockflight.adapters.registry_oci.http import Answer
+from lockflight.adapters.registry_oci.http import Answer, Request
 from lockflight.ports.clock import Clock
 
 # What the specification of Docker's token service says where it does not say how long a token lasts.
@@ -34,24 +34,17 @@ _LARGEST_ANSWER = 256 * 1024
 class Denied(Exception):
     """The door stays shut: `why`, and what may open it."""
 
-    def __init__(self, why: str, lookup: Lookup) -> None:
+    def __init__(self, why: str, lookup: Lookup, hint: str | None = None) -> None:
         super().__init__(why)
         self.why = why
         self.lookup = lookup
+        self.hint = hint
 
 
 class Ask(Protocol):
     """One request to any address, with redirects followed; failures are the caller's own."""
 
-    def __call__(
-        self,
-        method: str,
-        address: Address,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        deadline: Deadline,
-        largest: int,
-    ) -> Answer: ...
+    def __call__(self, request: Request, deadline: Deadline) -> Answer: ...
 
 
 @dataclass(slots=True)
@@ -89,9 +82,14 @@ class Authorizer:
 
     def answer(self, refusal: Answer, scope: str, used: str | None, deadline: Deadline) -> str:
         """What to send along instead of `used`, which was refused with a challenge."""
-        found = choose(parse_challenges(refusal.headers.get("WWW-Authenticate", "")))
+        challenges = parse_challenges(refusal.headers.get("WWW-Authenticate", ""))
+        found = choose(challenges)
         if found is None:
-            raise Denied("wants credentials of a kind that lockflight does not know", self.lookup())
+            raise Denied(
+                "wants credentials of a kind that lockflight does not know",
+                self.lookup(),
+                f"this kind of sign-in is not supported: {_named(challenges)}",
+            )
         header = self._authorization(found, scope, used, deadline)
         # The scope is that of this one request; what is asked next names its own.
         self._challenge = found.without_scope()
@@ -154,14 +152,15 @@ class Authorizer:
         headers = {"Authorization": credentials.basic} if credentials and credentials.password else {}
         joint = "&" if "?" in realm.target else "?"
         address = realm.at(f"{realm.target}{joint}{urlencode(known)}")
-        return self._ask("GET", address, headers, None, deadline, _LARGEST_ANSWER)
+        return self._ask(Request("GET", address, headers, largest=_LARGEST_ANSWER), deadline)
 
     def _exchange_identity(
         self, realm: Address, known: Mapping[str, str], identity: str, deadline: Deadline
     ) -> Answer:
         form = {"grant_type": "refresh_token", "refresh_token": identity, "client_id": _CLIENT, **known}
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._ask("POST", realm, headers, urlencode(form).encode(), deadline, _LARGEST_ANSWER)
+        body = urlencode(form).encode()
+        return self._ask(Request("POST", realm, headers, body, _LARGEST_ANSWER), deadline)
 
     def _realm(self, challenge: Challenge, lookup: Lookup) -> Address:
         """Where tokens are to be had; never without encryption, unless it and the registry are allowed to."""
@@ -192,6 +191,12 @@ class Authorizer:
             )
         lasts = max(seconds - _MARGIN_SECONDS, seconds / 2)
         return _Token(f"Bearer {_checked(text, lookup)}", self._clock.monotonic() + lasts)
+
+
+def _named(challenges: list[Challenge]) -> str:
+    """The kinds of sign-in that a registry offers; each is a token of the grammar, and so printable."""
+    names = dict.fromkeys(challenge.scheme[:40] for challenge in challenges[:5])
+    return ", ".join(names) or "the registry names none"
 
 
 def _checked(token: str, lookup: Lookup) -> str:

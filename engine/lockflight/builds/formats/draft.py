@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lockflight import names
+from lockflight.builds.labels import normal_platform
 from lockflight.builds.model import Record
 from lockflight.builds.references import choose
 from lockflight.errors import Problem
@@ -99,6 +100,7 @@ class Draft:
     def finish(self) -> Reading | None:
         """The record, or None when `problems` say why there is none."""
         self._choose_reference()
+        self._normalize_platforms()
         try:
             record = Record.model_validate(self.values)
         except ValidationError as error:
@@ -114,6 +116,17 @@ class Draft:
         if chosen is not None:
             self.values.setdefault("image", chosen.name)
             self.values.setdefault("tag", chosen.tag)
+
+    def _normalize_platforms(self) -> None:
+        """Each platform under the one name that the registry's are given too."""
+        said = self.values.get("platforms")
+        if not isinstance(said, dict) or not all(isinstance(platform, str) for platform in said):
+            return
+        normal: dict[str, Any] = {}
+        for platform, digest in said.items():
+            if normal.setdefault(normal_platform(platform), digest) != digest:
+                self.problem(f"says two digests for {shown(platform)}", self.paths["platforms"])
+        self.values["platforms"] = normal
 
     def _located(self, error: ValidationError) -> list[Problem]:
         """The validation's problems at the places where their values were read."""

@@ -16,7 +16,7 @@ from lockflight.names import ImageReference
 ServiceOf = Callable[[str], str | None]
 
 _LONGEST_LINE = 1000
-_LINE = re.compile(r"[^\x00-\x1f\x7f\u2028\u2029]+")
+_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 
 
 @dataclass(frozen=True, slots=True)

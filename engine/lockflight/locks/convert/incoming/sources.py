@@ -12,7 +12,7 @@ from lockflight.errors import InputError, Place, Problem
 from lockflight.names import writable
 
 _DATA = frozenset({".json", ".yaml", ".yml"})
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _FINDINGS = ".findings.json"
 
 

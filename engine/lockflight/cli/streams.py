@@ -1,0 +1,56 @@
+"""The standard streams: written so that a closed pipe or a full disk is no bug, and no name is a command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+from lockflight.errors import OutsideError
+from lockflight.logs import printable, without_commands
+
+# Tabs and line breaks are text; the invisible characters join or part letters, and command nothing.
+_KEPT = "\n\t\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+
+
+def for_people(text: str) -> str:
+    """Text for a terminal or a CI's log, in which names from outside cannot act."""
+    shown = printable(text, keep=_KEPT)
+    return without_commands(shown) if os.environ.get("GITHUB_ACTIONS") == "true" else shown
+
+
+def to_stdout(text: str) -> None:
+    """The result. A reader that went away has what it wanted; any other failure is told."""
+    try:
+        sys.stdout.write(text)
+    except BrokenPipeError:
+        abandon(sys.stdout)
+    except OSError as error:
+        abandon(sys.stdout)
+        raise unwritable(error) from error
+
+
+def to_stderr(text: str) -> None:
+    """What is said beside it. Nobody may be listening: the exit code tells what matters all the same."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        abandon(sys.stderr)
+
+
+def unwritable(error: OSError) -> OutsideError:
+    return OutsideError(
+        f"cannot write the result to standard output: {error.strerror or error}",
+        hint="is there room where it is sent to?",
+    )
+
+
+def abandon(stream: TextIO) -> None:
+    """Let what is still to be written there, and Python's own flush at exit, lead nowhere."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):  # a stream without a descriptor, as tests have them
+        return
