@@ -145,3 +145,11 @@ def test_json_says_whether_the_file_changed(folder: Path, capsys: pytest.Capture
         written.append(json.loads(capsys.readouterr().out)["written"])
 
     assert written == [True, False]
+
+
+def test_without_a_manifest_it_is_said_that_the_names_are_those_of_the_lock(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_lock(lock(), tmp_path / "lock.yaml")
+    assert run(["-C", str(tmp_path), "export", "--format", "compose", "lock.yaml"]) == 0
+    assert "there is no lockflight.yaml here" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lockflight.cli.context import Context
+from lockflight.cli.failures import say
 from lockflight.cli.which_lock import add_lock_argument, load_lock
 from lockflight.errors import EXIT_DONE, InputError
 from lockflight.locks.convert import FORMATS, Choices, StackNames
@@ -92,6 +93,10 @@ def _stack_names(context: Context, lock: Lock) -> StackNames:
     from lockflight.locks.gather import read_stack
 
     if manifest_folder(context.folder) is None:
+        say(
+            "note: there is no lockflight.yaml here, so the lock's own names are written",
+            "where the stack calls a service otherwise, export beside the manifest ('-C DIR')",
+        )
         return StackNames()
     engine = context.engine
     project = read_stack(engine.manifest, engine.root, context.environment)
