@@ -187,6 +187,11 @@ class Manifest(Model):
         reference = self.image_of(service, "0" * 40)
         return reference.name if reference else None
 
+    def services_by_image(self) -> dict[str, str]:
+        """The services by the name of their image."""
+        named = {service: self.image_name_of(service) for service in self.services}
+        return {image: service for service, image in named.items() if image is not None}
+
     def platforms_of(self, service: str) -> list[str]:
         wanted = self.services[service].platforms
         return self.platforms if wanted is None else wanted

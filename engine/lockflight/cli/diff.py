@@ -14,6 +14,7 @@ from lockflight.places import manifest_folder
 
 if TYPE_CHECKING:
     from lockflight.locks.diff import Between
+    from lockflight.locks.model import Lock
     from lockflight.ports.git import CommitLine, Git
 
 EXAMPLES = """examples:
@@ -35,7 +36,7 @@ def run(context: Context, options: argparse.Namespace) -> int:
 
     old = read_lock(*existing(context.path(options.old), options.old))
     new = read_lock(*existing(context.path(options.new), options.new))
-    difference = compare(old, new, _between(context, old_and_new_paths(old, new)))
+    difference = compare(old, new, _between(context, _paths(old, new)))
     if context.as_json:
         context.json(diff_view.as_data(difference))
     elif options.markdown:
@@ -45,15 +46,9 @@ def run(context: Context, options: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def old_and_new_paths(*locks: object) -> dict[str, str]:
+def _paths(*locks: Lock) -> dict[str, str]:
     """Where each service's history may be at hand; the newer lock knows better."""
-    from lockflight.locks.model import Lock
-
-    found: dict[str, str] = {}
-    for lock in locks:
-        assert isinstance(lock, Lock)  # noqa: S101 - for the type checker
-        found.update({name: service.path for name, service in lock.services.items() if service.path})
-    return found
+    return {name: service.path for lock in locks for name, service in lock.services.items() if service.path}
 
 
 def _between(context: Context, paths: dict[str, str]) -> Between:

@@ -103,10 +103,7 @@ def _service_of(manifest: Manifest | None) -> ServiceOf:
 
     if manifest is None:
         return no_manifest
-    any_commit = "0" * 40
-    references = {name: manifest.image_of(name, any_commit) for name in manifest.services}
-    owners = {reference.name: name for name, reference in references.items() if reference is not None}
-    return owners.get
+    return manifest.services_by_image().get
 
 
 def _keep(context: Context, imported: Sequence[Imported], targets: Sequence[Output] | None) -> list[str]:

@@ -25,7 +25,7 @@ def third_party_images(
     findings: list[Finding] = []
     if project is None:
         return found, findings
-    own = _own_images(manifest)
+    own = manifest.services_by_image()
     ours = {name for service in manifest.services for name in manifest.compose_names(service)}
     findings += _names_that_are_not_there(manifest, project)
     for name, service in sorted(project.services.items()):
@@ -35,12 +35,6 @@ def third_party_images(
         if reference is not None:
             found[name] = reference
     return dict(sorted(found.items())), findings
-
-
-def _own_images(manifest: Manifest) -> dict[str, str]:
-    """The services by the name of their image."""
-    named = {service: manifest.image_name_of(service) for service in manifest.services}
-    return {image: service for service, image in named.items() if image is not None}
 
 
 def _reference(
