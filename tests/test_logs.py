@@ -73,6 +73,9 @@ def test_no_line_is_a_command_to_the_runner_of_github() -> None:
         ("https://u:pa/ss@h", "https://h"),
         ("https://u:p@ss@h", "https://h"),
         ("https://token@h/x", "https://h/x"),
+        ("https://u:12/3@h", "https://h"),
+        ("https://u:12/3@cafe:5000/x", "https://cafe:5000/x"),
+        ("https://ada.l:99999/3@h", "https://h"),
         ("see https://u:p/q@h and https://h/x@y", "see https://h and https://h/x@y"),
     ],
 )
@@ -81,7 +84,16 @@ def test_credentials_are_taken_out_of_every_url(url: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://h/x@y", "https://h:5000/x@sha256:ab", "https://[::1]:5000/x@y", "git@h:x/y.git"]
+    "url",
+    [
+        "https://h/x@y",
+        "https://h:5000/x@sha256:ab",
+        "https://[::1]:5000/x@y",
+        "git@h:x/y.git",
+        "localhost:5000/shop/cart@sha256:ab",
+        "https://localhost:5000/shop/cart@y",
+        "https://npm.example:4873/@acme/x",
+    ],
 )
 def test_an_at_sign_in_a_path_stays(url: str) -> None:
     assert without_credentials(url) == url

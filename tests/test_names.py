@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lockflight import names
@@ -108,6 +108,38 @@ def test_a_template_that_cannot_be_filled_is_named_before_use(template: str) -> 
 def test_credentials_are_taken_out_of_urls() -> None:
     assert names.without_credentials("see https://bot:hunter2@git.example/x") == "see https://git.example/x"
     assert names.without_credentials("ssh://git@host/x.git") == "ssh://host/x.git"
+
+
+_HOSTS = st.from_regex(r"[a-z]{1,8}|[a-z]{1,8}\.example(:[0-9]{2,4})?", fullmatch=True)
+
+
+@given(
+    user=st.from_regex(r"[a-z]{0,8}", fullmatch=True),
+    secret=st.text("0123456789/?#aZ.:", min_size=1),
+    host=_HOSTS,
+)
+def test_a_users_secret_is_taken_out_whatever_it_is_made_of(user: str, secret: str, host: str) -> None:
+    assume(user != "localhost")
+    assert names.without_credentials(f"https://{user}:{secret}@{host}") == f"https://{host}"
+
+
+@given(
+    image=st.from_regex(
+        rf"(localhost|[a-z]{{1,8}}|[a-z]\.example):[1-9][0-9]{{0,3}}/{names._PATH}", fullmatch=True
+    )
+)
+def test_an_image_by_its_digest_holds_no_secret(image: str) -> None:
+    whole = f"{image}@sha256:{'0f' * 32}"
+    assert names.without_credentials(whole) == whole
+    assert names.without_credentials(f"docker://{whole}") == f"docker://{whole}"
+
+
+@pytest.mark.parametrize("image", ["u:12/3@h", "u:hunter12/3@h/x", "https://u:12/3@h"])
+def test_what_is_no_image_is_told_without_the_secret_in_it(image: str) -> None:
+    with pytest.raises(ValueError, match="is not an image reference") as caught:
+        names.parse_reference(image)
+    assert "12/3" not in str(caught.value)
+    assert "h" in str(caught.value)
 
 
 def test_a_misspelt_word_gets_the_nearest_known_one() -> None:

@@ -44,13 +44,18 @@ def write_atomically(path: Path, text: str) -> bool:
     return True
 
 
-def existing_text(path: Path) -> str | None:
+def existing_text(path: Path, *, called: str | None = None) -> str | None:
     """What a regular file holds, before it is written over; None where there is none to be lost.
 
-    Text that cannot be read is the InputError or OutsideError of `read_text`: it is no text of ours.
+    Text that cannot be read is the InputError of `read_text`: it is no text of ours.
     """
-    there = _status(path)
-    return read_text(path) if there is not None and stat.S_ISREG(there.st_mode) else None
+    try:
+        there = _status(path)
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror or error}", place=Place(called or str(path))
+        ) from error
+    return read_text(path, called=called) if there is not None and stat.S_ISREG(there.st_mode) else None
 
 
 def _status(path: Path) -> os.stat_result | None:

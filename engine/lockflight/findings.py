@@ -34,6 +34,26 @@ class Finding:
         return f" ({', '.join(values)})" if values else ""
 
 
+class FindingsAbout:
+    """What is found about one subject by whoever asks the questions about it."""
+
+    def __init__(self, subject: str, found: Iterable[Finding] = ()) -> None:
+        self._subject = subject
+        self.findings = list(found)
+
+    def _say(
+        self,
+        code: str,
+        message: str,
+        expected: str | None = None,
+        found: str | None = None,
+        *,
+        hint: str | None = None,
+        note: bool = False,
+    ) -> None:
+        self.findings.append(Finding(code, self._subject, message, expected, found, hint, note))
+
+
 def refusals(findings: Iterable[Finding]) -> list[Finding]:
     """Those that forbid going on."""
     return [finding for finding in findings if not finding.note]

@@ -73,24 +73,38 @@ class ImageReference:
         return f"{self.name}{tag}{digest}"
 
 
+def reference_without_secret(text: str) -> str:
+    """What was taken for an image reference, for a message; it may be a URL, or part of one, with a secret in it."""
+    name, at, rest = without_credentials(text).rpartition("@")
+    user, colon, _ = name.partition(":")
+    return f"{user}:…@{rest}" if colon and not re.match("sha[0-9]", rest) else f"{name}{at}{rest}"
+
+
 def parse_reference(text: str) -> ImageReference:
     """Read an image reference and complete it; `ValueError` says what is wrong with it."""
     if not text:
         raise ValueError("is empty; an image reference is expected")
     match = _REFERENCE.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not an image reference: {_why_not_a_reference(text)}")
+        raise ValueError(
+            f"{reference_without_secret(text)!r} is not an image reference: {_why_not_a_reference(text)}"
+        )
     host, path, tag, digest = match.group("host", "path", "tag", "digest")
     if digest is not None and not is_digest(digest):
+        shown = reference_without_secret(text)
         raise ValueError(
-            f"{text!r} is not an image reference: the digest must be sha256: and 64 hexadecimal digits"
+            f"{shown!r} is not an image reference: the digest must be sha256: and 64 hexadecimal digits"
         )
     if host is not None and not _is_registry_host(host):
         host, path = None, f"{host}/{path}"
         if re.fullmatch(_PATH, path) is None:
-            raise ValueError(f"{text!r} is not an image reference: {_why_not_a_reference(text)}")
+            raise ValueError(
+                f"{reference_without_secret(text)!r} is not an image reference: {_why_not_a_reference(text)}"
+            )
     if host is None and re.fullmatch(r"[0-9a-f]{64}", path):
-        raise ValueError(f"{text!r} is not an image reference: 64 hexadecimal digits name an image's id")
+        raise ValueError(
+            f"{reference_without_secret(text)!r} is not an image reference: 64 hexadecimal digits name an image's id"
+        )
     if host is None or host == "index.docker.io":
         host = DOCKER_HUB
     if host == DOCKER_HUB and "/" not in path:
@@ -153,9 +167,17 @@ def without_credentials(text: str) -> str:
 
 
 # Up to the last '@' before the path; or, where the secret holds a '/' and so seems to be one, before white
-# space. A host with a port, whose path may hold an '@', is no user with a secret.
+# space. A host with a port, whose path may hold an '@', is no user with a secret: digits and a '/' are a port where
+# what stands before looks like a host, or a digest comes behind. Else they are taken for the secret that they may be.
+_PORT = r"0*(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])[/?#]"
+_HOST_AND_PORT = (
+    rf"(?:localhost|[^/?#@:\s]*\.[^/?#@:\s]*):{_PORT}|[^/?#@:\s]*:{_PORT}[^\s@]*@sha[0-9]{{3}}:[0-9a-f]"
+)
+_USER = r"[^/?#@:\[\s]*"
 _CREDENTIALS = re.compile(
-    r"(\b[a-z][a-z0-9+.-]*://)(?:[^/?#\s]*@|[^/?#@:\[\s]*:(?![0-9]*(?:[/?#\s]|$))\S*@)", re.IGNORECASE
+    rf"(\b[a-z][a-z0-9+.-]*://)(?:[^/?#\s]*@|{_USER}:(?![0-9]*(?:[/?#\s]|$))\S*@"
+    rf"|(?!{_HOST_AND_PORT}){_USER}:[0-9]*[/?#][^\s'\"]*@)",
+    re.IGNORECASE,
 )
 
 

@@ -335,7 +335,7 @@ def test_what_is_ignored_is_told_from_the_manifests_folder(shop: Path) -> None:
     (shop / "deploy" / "cart").symlink_to("../services/cart")
     paths = ("cart/a.txt", "a", "b.secret")
     assert GitCli(shop / "deploy").is_ignored(paths) == {"b.secret"}
-    assert GitCli(shop / "deploy").inside_submodules(paths) == {"cart/a.txt"}
+    assert GitCli(shop / "deploy").inside_submodules(paths) == {"cart/a.txt": "../services/cart"}
 
 
 def test_what_lies_in_a_submodule_is_told_even_through_a_link_or_when_only_staged(
@@ -343,9 +343,34 @@ def test_what_lies_in_a_submodule_is_told_even_through_a_link_or_when_only_stage
 ) -> None:
     git(shop, "submodule", "--quiet", "add", str(cart), "staged")
     (shop / "linked").symlink_to("services/cart")
-    inside = {"services/cart/a.txt", "linked/a.txt", "staged/a.txt"}
+    inside = {
+        "services/cart/a.txt": "services/cart",
+        "linked/a.txt": "services/cart",
+        "staged/a.txt": "staged",
+    }
     assert GitCli(shop).inside_submodules((*inside, "services/a", "services/cart", "linked")) == inside
-    assert GitCli(shop.parent).inside_submodules(("shop/services/cart/a.txt",)) == frozenset()
+    assert GitCli(shop.parent).inside_submodules(("shop/services/cart/a.txt",)) == {}
+
+
+@pytest.mark.parametrize("is_checked_out", [True, False])
+def test_a_link_is_followed_to_the_first_submodule_whether_it_is_checked_out_or_not(
+    shop: Path, is_checked_out: bool
+) -> None:
+    module = shop / "services/cart"
+    (module / "back").symlink_to("../../real")
+    git(module, "add", "back")
+    git(module, "commit", "--quiet", "-m", "a link that leads out again")
+    commit_file(shop, "real", "1")
+    (shop / "file").symlink_to("services/cart/a.txt")
+    (shop / "absolute").symlink_to(module / "a.txt")
+    (shop / "there-and-back").symlink_to("services/cart/back")
+    (shop / "twice").symlink_to("file")
+    (shop / "circle").symlink_to("circle")
+    if not is_checked_out:
+        git(shop, "submodule", "--quiet", "deinit", "--force", "--all")
+    linked = ("file", "absolute", "there-and-back", "twice")
+    found = GitCli(shop).inside_submodules((*linked, "real", "circle"))
+    assert found == dict.fromkeys(linked, "services/cart")
 
 
 def test_an_answer_that_git_does_not_give_is_not_taken_for_no(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lockflight.adapters.registry_oci import DockerCredentials
+from lockflight.adapters.registry_oci import DockerCredentials, OciRegistry
+from lockflight.names import ImageReference
 from lockflight.ports.registry import RegistryUnavailable
 from lockflight.testing import faults
 from lockflight.testing.faults import Reply, failure
@@ -43,6 +44,19 @@ def credentials(guarded: RegistryServer, tmp_path: object) -> DockerCredentials:
     return write_config(tmp_path, {guarded.host: ("ada", PASSWORD)})
 
 
+@pytest.fixture
+def image(guarded: RegistryServer) -> ImageReference:
+    return put(guarded)
+
+
+@pytest.fixture
+def known(image: ImageReference, credentials: DockerCredentials, open_registry: OpenRegistry) -> OciRegistry:
+    """A client that has shown the guarded registry who it is."""
+    client = open_registry(credentials=credentials)
+    assert client.resolve(image) is not None
+    return client
+
+
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 def test_blobs_and_manifests_may_lie_elsewhere(
     code: int, registry_server: RegistryServer, elsewhere: RegistryServer, open_registry: OpenRegistry
@@ -58,63 +72,42 @@ def test_blobs_and_manifests_may_lie_elsewhere(
 
 
 def test_a_redirect_within_the_registry_keeps_who_we_are(
-    guarded: RegistryServer, credentials: DockerCredentials, open_registry: OpenRegistry
+    guarded: RegistryServer, image: ImageReference, known: OciRegistry
 ) -> None:
-    image = put(guarded)
-    client = open_registry(credentials=credentials)
-    client.resolve(image)
     moved = faults.redirect(f"/v2/{PATH}/manifests/{BUILT.digest}")
     guarded.faults.answer_next(moved, method="GET", path="/manifests/main")
-    assert client.manifest(image) == BUILT.content
+    assert known.manifest(image) == BUILT.content
 
 
 def test_credentials_stay_behind_where_another_host_begins(
-    guarded: RegistryServer,
-    elsewhere: RegistryServer,
-    credentials: DockerCredentials,
-    open_registry: OpenRegistry,
+    guarded: RegistryServer, elsewhere: RegistryServer, image: ImageReference, known: OciRegistry
 ) -> None:
-    image = put(guarded)
-    client = open_registry(credentials=credentials)
-    assert client.resolve(image) is not None
     guarded.faults.answer_next(faults.redirect(f"{elsewhere.url}/v2/{PATH}/blobs/{BLOB}"), path="/blobs/")
-    assert client.blob(image, BLOB) == CONFIG
+    assert known.blob(image, BLOB) == CONFIG
     assert [one.path for one in elsewhere.requests] == [f"/v2/{PATH}/blobs/{BLOB}"]
     assert elsewhere.requests[0].authorization is None
 
 
 def test_credentials_stay_behind_even_when_the_other_host_sends_back_home(
-    guarded: RegistryServer,
-    elsewhere: RegistryServer,
-    credentials: DockerCredentials,
-    open_registry: OpenRegistry,
+    guarded: RegistryServer, elsewhere: RegistryServer, image: ImageReference, known: OciRegistry
 ) -> None:
-    image = put(guarded)
-    client = open_registry(credentials=credentials)
-    client.resolve(image)
     guarded.faults.answer_next(faults.redirect(f"{elsewhere.url}/away"), path="/blobs/")
     elsewhere.faults.answer_next(faults.redirect(f"{guarded.url}/v2/{PATH}/blobs/{BLOB}?again=1"))
     before = len(guarded.requests)
     with pytest.raises(RegistryUnavailable, match=r"redirected to .* answered 401"):
-        client.blob(image, BLOB)
+        known.blob(image, BLOB)
     assert [one.authorization is None for one in guarded.requests[before:]] == [False, True]
 
 
 def test_another_host_that_asks_for_credentials_gets_none(
-    guarded: RegistryServer,
-    elsewhere: RegistryServer,
-    credentials: DockerCredentials,
-    open_registry: OpenRegistry,
+    guarded: RegistryServer, elsewhere: RegistryServer, image: ImageReference, known: OciRegistry
 ) -> None:
-    image = put(guarded)
-    client = open_registry(credentials=credentials)
-    client.resolve(image)
     guarded.faults.answer_next(faults.redirect(f"{elsewhere.url}/v2/{PATH}/blobs/{BLOB}"), path="/blobs/")
     challenges = f'Bearer realm="{elsewhere.url}/token",service="trap", Basic realm="trap"'
     trap = failure(401, "UNAUTHORIZED", {"WWW-Authenticate": challenges})
     elsewhere.faults.answer_next(faults.instead(trap), times=None)
     with pytest.raises(RegistryUnavailable, match=f"redirected to {elsewhere.host}, which answered 401"):
-        client.blob(image, BLOB)
+        known.blob(image, BLOB)
     assert [one.path for one in elsewhere.requests] == [f"/v2/{PATH}/blobs/{BLOB}"]
     assert elsewhere.requests[0].authorization is None
 

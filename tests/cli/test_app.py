@@ -154,6 +154,26 @@ def test_in_github_actions_problems_are_annotations_that_nobody_can_break_out_of
     assert not any(line.startswith("::set-output") for line in said.err.splitlines())
 
 
+@pytest.mark.parametrize("bad", ["\x1b[2J", "\x1b]0;x\x07", "\x9b31m", "\u202e", "\u2067", "\u200f"])
+def test_nothing_in_an_annotation_or_a_summary_acts_on_who_looks_at_it(
+    bad: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from lockflight.cli.context import Context
+    from lockflight.cli.github import add_summary
+
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    place = Place(f"a{bad}.yaml", 3, f"services.{bad}")
+    failing(monkeypatch, Refused([Problem(f"no{bad}way", place, f"hint{bad}", f"code{bad}")]))
+    run(["verify"])
+    add_summary(Context(tmp_path), f"a{bad}b\n")
+    said = capsys.readouterr().err
+    assert any(line.startswith("::error file=a") for line in said.splitlines())
+    written = said + (tmp_path / "summary").read_text()
+    assert all(character.isprintable() or character == "\n" for character in written)
+    assert "no\N{REPLACEMENT CHARACTER}" in written
+
+
 def test_outputs_and_summary_are_left_for_later_steps(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -125,7 +125,7 @@ def test_a_file_of_a_commit(subject: Subject) -> None:
 def test_what_is_ignored_and_what_lies_in_a_submodule(subject: Subject) -> None:
     paths = (f"{PATH}/a.txt", "x.env", "y.txt", PATH)
     assert subject.git.is_ignored(paths) == {"x.env"}
-    assert subject.git.inside_submodules(paths) == {f"{PATH}/a.txt"}
+    assert subject.git.inside_submodules(paths) == {f"{PATH}/a.txt": PATH}
 
 
 @pytest.mark.parametrize("path", ["../evil", "/evil", "-evil"])

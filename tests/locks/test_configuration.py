@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from lockflight.adapters.git_cli import GitCli
 from lockflight.config import Manifest, read_manifest
 from lockflight.errors import InputError
+from lockflight.findings import Finding, refusals
 from lockflight.locks.configuration import configuration
 from lockflight.locks.gather import read_stack
 from lockflight.ports.git import Submodule
 from lockflight.testing.git import FakeGit
+from tests.support.repositories import add_submodule, commit_file, git, new_repository
 
 MANIFEST = """\
 version: 1
@@ -127,6 +130,68 @@ def test_what_lies_in_a_submodule_is_covered_by_its_commit(root: Path) -> None:
     (root / "lockflight.yaml").write_text(text + "config: [extra]\n")
     files, findings = configuration(read_manifest(root / "lockflight.yaml"), root, None, git)
     assert (files, findings) == ({}, [])
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """A repository whose stack and manifest name files of a submodule: directly, and through links."""
+    settings = new_repository(tmp_path / "settings")
+    commit_file(settings, "app.conf", "app")
+    commit_file(settings, "more/b.conf", "b")
+    shop = new_repository(tmp_path / "shop")
+    commit_file(shop, "web.conf", "web")
+    commit_file(shop, "compose/stack.yaml", LINKED_STACK)
+    (shop / "compose" / "app.conf").symlink_to("../settings/app.conf")
+    (shop / "extra").symlink_to("settings/more")
+    (shop / "gone.conf").symlink_to("settings/gone.conf")
+    git(shop, "add", "--all")
+    add_submodule(shop, settings, "settings")
+    return shop
+
+
+LINKED_STACK = """\
+services:
+  cart:
+    image: ghcr.io/acme/cart
+    configs: [app]
+    volumes: [../extra/b.conf:/b.conf, ../web.conf:/web.conf]
+configs: {app: {file: app.conf}}
+"""
+LINKED_CONFIG = "config: [extra, gone.conf, 'settings/*.conf']\n"
+
+
+def with_and_without_the_checkout(shop: Path, manifest: str) -> list[tuple[list[str], list[Finding]]]:
+    """What is configuration, and the findings that refuse, in a whole checkout and without the submodule."""
+    (shop / "lockflight.yaml").write_text(manifest)
+    outcomes = []
+    for command in (("status",), ("deinit", "--force", "--all")):
+        git(shop, "submodule", "--quiet", *command)
+        read = read_manifest(shop / "lockflight.yaml")
+        files, findings = configuration(read, shop, read_stack(read, shop, {}), GitCli(shop))
+        outcomes.append((sorted(files), refusals(findings)))
+    assert not list((shop / "settings").iterdir())
+    return outcomes
+
+
+def test_a_link_into_a_submodule_locks_the_same_whether_it_is_checked_out_or_not(linked: Path) -> None:
+    services = "services: {cart: {path: compose}, settings: {submodule: settings, image: false}}"
+    manifest = MANIFEST.replace("services: {cart: {path: cart}}", services) + LINKED_CONFIG
+
+    outcomes = with_and_without_the_checkout(linked, manifest)
+
+    assert outcomes == [(["compose/stack.yaml", "web.conf"], [])] * 2
+
+
+@pytest.mark.parametrize("config", ["", LINKED_CONFIG, "config: [settings]\n", "config: [gone.conf]\n"])
+def test_a_link_into_a_submodule_that_no_service_names_is_the_same_finding_without_its_checkout(
+    linked: Path, config: str
+) -> None:
+    whole, without = with_and_without_the_checkout(linked, MANIFEST + config)
+
+    assert whole == without
+    assert [(finding.code, finding.subject) for finding in whole[1]] == [
+        ("config-in-submodule", "compose/app.conf")
+    ]
 
 
 def test_an_uncommitted_change_is_noted(root: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ import pytest
 from lockflight.testing import faults
 from lockflight.testing.registry import RegistryServer
 from lockflight.testing.registry_auth import Door
+from tests.support.privileges import like_everybody
+from tests.support.repositories import commit_file
 from tests.support.shop import Shop
 
 PASSWORD = "marked-secret-7f3a"
@@ -90,9 +94,11 @@ def test_findings_win_over_failures_and_both_are_told(shop: Shop, server: Regist
     assert "orders" in refused.err
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
+@pytest.mark.parametrize(
+    "sent", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT] * 2], ids=["SIGINT", "SIGTERM", "two-at-once"]
+)
 def test_an_interruption_in_the_middle_leaves_nothing_half_written(
-    shop: Shop, server: RegistryServer, sent: signal.Signals, code: int
+    shop: Shop, server: RegistryServer, sent: list[signal.Signals]
 ) -> None:
     server.faults.answer_next(faults.silence(), times=None)
     before = len(server.requests)
@@ -100,12 +106,84 @@ def test_an_interruption_in_the_middle_leaves_nothing_half_written(
     deadline = time.monotonic() + 60
     while len(server.requests) == before and time.monotonic() < deadline:
         time.sleep(0.01)
-    process.send_signal(sent)
+    for one in sent:
+        process.send_signal(one)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == code, err
-    assert "interrupted" in err
+    assert (process.returncode, err) == (130, "interrupted; nothing was left half-written\n")
     assert not shop.lock.exists()
     assert leftovers(shop) == []
+
+
+# A git that answers nothing, and that a friendly request does not end; who outlives the test says so in `pipe`.
+_STUBBORN_GIT = """#!/bin/sh
+case " $* " in *" ls-remote "*) ;; *) exec {git} "$@" ;; esac
+trap '' TERM
+exec 3> {pipe}
+echo started >&3
+for second in 1 2 3 4 5 6 7 8 9 10; do sleep 1; done
+echo outlived >&3
+"""
+
+
+def test_a_second_ctrl_c_neither_cuts_off_the_tidying_nor_shows_a_traceback(shop: Shop) -> None:
+    pipe, folder = shop.folder / "pipe", shop.folder / "bin"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    (folder / "git").write_text(_STUBBORN_GIT.format(git=shutil.which("git"), pipe=pipe))
+    (folder / "git").chmod(0o755)
+    manifest = shop.root / "lockflight.yaml"
+    elsewhere = "{repository: 'https://git.example/orders', ref: main}"
+    manifest.write_text(manifest.read_text().replace("{submodule: services/orders}", elsewhere))
+    shop.environment["PATH"] = f"{folder}:{os.environ['PATH']}"
+
+    with shop.start("lock") as process, pipe.open() as alive:
+        assert alive.readline() == "started\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert process.stderr.readline() == "interrupted; nothing was left half-written\n"
+        process.send_signal(signal.SIGINT)
+        assert alive.read() == "", "git and all that it started have ended"
+        _, err = process.communicate(timeout=30)
+
+    assert (process.returncode, err) == (130, "")
+    assert not shop.lock.exists()
+    assert leftovers(shop) == []
+
+
+@pytest.mark.parametrize(
+    "command", [["lock"], ["lock", "--check"], ["lock", "--only", "cart"], ["show"], ["verify"]]
+)
+def test_a_lock_in_a_folder_that_may_not_be_looked_into_is_said(shop: Shop, command: list[str]) -> None:
+    shop.run("lock")
+    before = shop.lock.read_bytes()
+    shop.lock.parent.chmod(0o000)
+    refused = shop.run(*command, code=2, through=like_everybody())
+    shop.lock.parent.chmod(0o755)
+    assert refused.err.startswith("error: locks/current.yaml: cannot be read: Permission denied")
+    assert shop.lock.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["lock", "lock --check"])
+def test_a_manifest_in_a_folder_that_may_not_be_looked_into_is_said(shop: Shop, command: str) -> None:
+    shop.run("lock")
+    shop.root.chmod(0o000)
+    with shop.start("-C", str(shop.root), *command.split(), through=like_everybody(), cwd="/") as process:
+        _, err = process.communicate(timeout=60)
+    shop.root.chmod(0o755)
+    assert process.returncode == 2, err
+    assert err.startswith(f"error: {shop.root}: may not be looked into"), err
+
+
+@pytest.mark.parametrize("config", ["conf/app.conf", "conf"])
+def test_configuration_in_a_folder_that_may_not_be_looked_into_is_said(shop: Shop, config: str) -> None:
+    commit_file(shop.root, "conf/app.conf", "1")
+    with (shop.root / "lockflight.yaml").open("a") as manifest:
+        manifest.write(f"config: [{config}]\n")
+    (shop.root / "conf").chmod(0o000)
+    refused = shop.run("lock", code=2, through=like_everybody())
+    (shop.root / "conf").chmod(0o755)
+    assert f"{config}: cannot be read: Permission denied" in refused.err
+    assert not shop.lock.exists()
 
 
 def test_secrets_are_in_no_output_log_or_lock(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,16 +119,16 @@ class Shop:
         git(self.root, "commit", "--quiet", "-am", f"bump {name}")
         return new
 
-    def start(self, *arguments: str, **popen: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "lockflight", *arguments]
+    def start(self, *arguments: str, through: Sequence[str] = (), **popen: Any) -> subprocess.Popen[str]:
+        command = [*through, sys.executable, "-m", "lockflight", *arguments]
         return subprocess.Popen(
-            command, cwd=self.root, env=self._environment(), text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **popen,
+            command, env=self._environment(), text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **{"cwd": self.root, **popen},
         )  # fmt: skip
 
-    def run(self, *arguments: str, code: int | None = 0) -> Finished:
-        """Run lockflight in the shop's root and insist on its exit code."""
-        with self.start(*arguments) as process:
+    def run(self, *arguments: str, code: int | None = 0, through: Sequence[str] = ()) -> Finished:
+        """Run lockflight in the shop's root, perhaps through another program, and insist on its exit code."""
+        with self.start(*arguments, through=through) as process:
             out, err = process.communicate(timeout=120)
         finished = Finished(process.returncode, out, err)
         assert code is None or finished.code == code, finished

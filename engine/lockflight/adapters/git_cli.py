@@ -11,7 +11,8 @@ import os
 import posixpath
 import re
 import shlex
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,8 @@ from lockflight.ports.git import Change, CommitLine, Head, Submodule, SubmoduleC
 __all__ = ["GitCli", "stop_children"]
 
 _GITLINK = "160000"
+# As many as Linux follows; a path with more leads in a circle.
+_MOST_LINKS = 40
 # The last second that a date of Python can tell.
 _LAST_SECOND = 253_402_300_799
 
@@ -134,10 +137,12 @@ class GitCli:
                 found |= asked[within]
         return frozenset(found)
 
-    def inside_submodules(self, paths: tuple[str, ...]) -> frozenset[str]:
+    def inside_submodules(self, paths: tuple[str, ...]) -> dict[str, str]:
         if self._prefix is None:
-            return frozenset()
-        return frozenset(path for path in paths if any(map(self._module_of, self._places(path))))
+            return {}
+        modules = {path: self._module_on_the_way(path) for path in paths}
+        start = self._prefix or "."
+        return {path: posixpath.relpath(module, start) for path, module in modules.items() if module}
 
     @cached_property
     def _prefix(self) -> str | None:
@@ -228,6 +233,15 @@ class GitCli:
 
     def _module_of(self, place: str) -> str | None:
         return next((link for link in self._gitlinks if place.startswith(f"{link}/")), None)
+
+    def _module_on_the_way(self, path: str) -> str | None:
+        """The first submodule that is entered where a path is followed: what comes then is that one's to say."""
+        for place in _followed(_real(self._folder), path):
+            if place.is_relative_to(self._root):
+                module = self._module_of(place.relative_to(self._root).as_posix())
+                if module is not None:
+                    return module
+        return None
 
     def _change(self, entry: str) -> SubmoduleChange | None:
         prefix = self._prefix or ""
@@ -329,6 +343,21 @@ class GitCli:
 def _real(path: Path) -> Path:
     """Without links; one that leads back to itself stays as it is."""
     return Path(os.path.realpath(path))
+
+
+def _followed(folder: Path, path: str) -> Iterator[Path]:
+    """Every place on the way to a path, as the system finds it, link by link; what is not there is no link."""
+    left = deque(Path(os.path.normpath(path)).parts)
+    links = 0
+    while left:
+        place = Path(os.path.normpath(folder / left.popleft()))
+        yield place
+        if not os.path.islink(place):  # noqa: PTH114 - Path.is_symlink raises where nobody may look
+            folder = place
+        elif (links := links + 1) <= _MOST_LINKS:
+            left.extendleft(reversed(place.readlink().parts))
+        else:
+            return
 
 
 def _stays_inside(path: str) -> bool:

@@ -2,7 +2,8 @@
 
 They answer "is this commit on that branch" for a repository that nobody checked out. Each belongs to one URL
 and is used by one thread of one process at a time; everything in there may be deleted at any time. A URL may
-carry credentials: git is told it by the environment, so that it writes it nowhere and no argument shows it.
+carry credentials: git is told it by the environment, so that it writes it nowhere and no argument shows it, and
+what `git_credentials` takes out of it reaches not even the arguments of git's own helpers.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from lockflight import names
+from lockflight.adapters.git_credentials import Login, login
 from lockflight.adapters.git_process import REMOTE_SECONDS, Answer, remote_environment, run
 from lockflight.errors import OutsideError
 
@@ -63,13 +66,26 @@ class Remote:
         if not self.url or self.url.startswith("-"):
             raise OutsideError(f"the repository '{self.url}' cannot be read: this is no URL")
         environment = remote_environment(self._settings(), self._ssh_command)
+        environment.update(self._login.variables)
         said = run(arguments, seconds=REMOTE_SECONDS, environment=environment)
         if said.code:
             raise self._unreachable(said.complaint)
         return said
 
+    @cached_property
+    def _login(self) -> Login:
+        """How to log in at the URL that git's own configuration makes of this one (`insteadOf`)."""
+        asked = ["-C", str(self._folder), "ls-remote", "--get-url", "--", _CALLED]
+        settings = {f"remote.{_CALLED}.url": self.url}
+        said = run(asked, environment=remote_environment(settings, self._ssh_command))
+        if said.code:
+            raise self._unreachable(said.complaint)
+        return login(said.output.decode(errors="surrogateescape").rstrip("\n"))
+
     def _settings(self) -> Mapping[str, str]:
-        return {f"remote.{_CALLED}.url": self.url}
+        url = self._login.url
+        # The longest match wins, so that git's configuration is not applied a second time.
+        return {f"remote.{_CALLED}.url": url, f"url.{url}.insteadOf": url, **self._login.settings}
 
     def _unreachable(self, complaint: str) -> OutsideError:
         shown = names.without_credentials(self.url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lockflight.cli import streams
 from lockflight.cli.context import Context
 from lockflight.errors import OutsideError, Place
 
@@ -24,7 +25,7 @@ def set_output(context: Context, name: str, value: str) -> None:
 def add_summary(context: Context, markdown: str) -> None:
     """A piece of the job's summary page; nothing outside of GitHub Actions."""
     try:
-        _append(context, "GITHUB_STEP_SUMMARY", markdown.rstrip("\n") + "\n\n")
+        _append(context, "GITHUB_STEP_SUMMARY", streams.visible(markdown).rstrip("\n") + "\n\n")
     except OSError as error:
         context.say(f"note: the job's summary cannot be written: {error.strerror or error}")
 

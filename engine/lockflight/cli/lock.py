@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockflight.cli.context import Context
-from lockflight.cli.which_lock import CURRENT, existing
+from lockflight.cli.which_lock import CURRENT, existing, is_there
 from lockflight.errors import EXIT_DONE, EXIT_REFUSED, InputError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _parent(context: Context, options: argparse.Namespace, output: Path, called:
         return read_lock(context.path(options.parent), called=options.parent)
     if not options.only:
         return None
-    if not output.exists():
+    if not is_there(output):
         raise InputError(
             f"--only keeps the other services as they are in a lock, and there is no {called}",
             hint="name a lock with --from, or make a whole one first with 'lockflight lock'",
@@ -251,23 +251,24 @@ def _lock_at(path: Path, called: str) -> Lock | None:
     Anything else that stands there is somebody's file and not ours to overwrite.
     """
     from lockflight.errors import LockflightError, Place
-    from lockflight.locks.file import read_lock
+    from lockflight.files import existing_text
+    from lockflight.locks.file import lock_of
+    from lockflight.yaml_source import parse_document
 
-    if not path.is_file():
+    text = existing_text(path, called=called)
+    if text is None:
         return None
     try:
-        return read_lock(path, called)
+        return lock_of(parse_document(text, called))
     except LockflightError:
-        if not _looks_like_a_lock(path):
+        if not _looks_like_a_lock(text):
             hint = "name another file with -o, or remove this one"
             raise InputError("is no lock, and is not overwritten", place=Place(called), hint=hint) from None
         return None
 
 
-def _looks_like_a_lock(path: Path) -> bool:
-    with path.open("rb") as stream:
-        beginning = stream.read(2000)
-    return not beginning.strip() or b"\ngenerator: " in beginning or b"\nid: " in beginning
+def _looks_like_a_lock(text: str) -> bool:
+    return not text.strip() or "\ngenerator: " in text or "\nid: " in text
 
 
 def _counts(lock: Lock) -> str:

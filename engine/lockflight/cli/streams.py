@@ -13,9 +13,14 @@ from lockflight.logs import printable, without_commands
 _KEPT = "\n\t\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
+def visible(text: str) -> str:
+    """Text without what could command a terminal or turn the direction of what follows."""
+    return printable(text, keep=_KEPT)
+
+
 def for_people(text: str) -> str:
     """Text for a terminal or a CI's log, in which names from outside cannot act."""
-    shown = printable(text, keep=_KEPT)
+    shown = visible(text)
     return without_commands(shown) if os.environ.get("GITHUB_ACTIONS") == "true" else shown
 
 

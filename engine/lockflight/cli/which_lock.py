@@ -31,13 +31,13 @@ def lock_path(context: Context, given: str | None) -> tuple[Path, str]:
 
 def existing(path: Path, called: str) -> tuple[Path, str]:
     """The same, once it is known that there is a lock to speak of."""
-    if not _is_there(path):
+    if not is_there(path):
         hint = "'lockflight lock' makes it" if called.endswith(CURRENT) else "is this the right folder?"
         raise InputError("there is no such lock", place=Place(called), hint=hint)
     return path, called
 
 
-def _is_there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
     """What may not be looked at may well be there; reading it will say why it cannot be read."""
     try:
         path.stat()

@@ -7,7 +7,7 @@ are the locks themselves, even where a service binds in the whole repository.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from lockflight.compose_files.contents import configuration_files
@@ -31,9 +31,13 @@ def configuration(
 ) -> tuple[dict[str, str], list[Finding]]:
     """The digest of every configuration file, by its path from the manifest's folder."""
     findings: list[Finding] = []
+    covered = _covered(git, {*manifest.config, *_sources(root, project)})
     of_stack = _of_stack(root, project, findings) if project else set()
-    named = _named(manifest, root, findings)
-    found = _not_in_submodules(manifest, git, of_stack | named, findings)
+    named = _named(manifest, root, covered.keys(), findings)
+    found = of_stack | named
+    covered |= _covered(git, found)
+    findings += _in_no_service(manifest, covered)
+    found -= covered.keys()
     # A file that the manifest names in full is meant, whatever git is told.
     ignored = git.is_ignored(tuple(sorted(found))) - frozenset(manifest.config)
     if project:
@@ -43,18 +47,26 @@ def configuration(
     return {path: _digest(root / path) for path in wanted}, findings
 
 
-def _not_in_submodules(manifest: Manifest, git: Git, paths: set[str], findings: list[Finding]) -> set[str]:
-    """Without what lies in a submodule: its commit covers that, whether it is checked out here or not."""
+def _covered(git: Git, paths: set[str]) -> dict[str, str]:
+    """Those that lie in a submodule or are one, with its path: its commit covers them, checked out here or not."""
+    # What lies below a path is asked about, because a submodule's own folder does not lie inside it.
+    found = git.inside_submodules(tuple(f"{path}/_" for path in sorted(paths)))
+    return {path.removesuffix("/_"): module for path, module in found.items()}
+
+
+def _in_no_service(manifest: Manifest, covered: dict[str, str]) -> Iterator[Finding]:
     services = {service.submodule for service in manifest.services.values()}
-    left = set(paths)
-    for module in git.submodules():
-        inside = {path for path in left if path.startswith(f"{module.path}/")}
-        left -= inside
-        if inside and module.path not in services:
-            message = f"lies in the submodule {module.path}, whose commit is not locked"
-            hint = "name the submodule as a service, with 'image: false' where it is only configuration"
-            findings.append(Finding("config-in-submodule", min(inside), message, hint=hint))
-    return left
+    for module in sorted(set(covered.values()) - services):
+        first = min(path for path, its in covered.items() if its == module)
+        message = f"lies in the submodule {module}, whose commit is not locked"
+        hint = "name the submodule as a service, with 'image: false' where it is only configuration"
+        yield Finding("config-in-submodule", first, message, hint=hint)
+
+
+def _sources(root: Path, project: ComposeProject | None) -> set[str]:
+    """The files and folders that the stack names, whether they are there or not."""
+    files = project.files if project else ()
+    return {_from_root(root, file.path) for file in files if file.inside}
 
 
 def _has_a_name(path: str, findings: list[Finding]) -> bool:
@@ -110,9 +122,11 @@ def _from_root(root: Path, path: Path) -> str:
     return inside.relative_to(root if path.is_relative_to(root) else root.resolve()).as_posix()
 
 
-def _named(manifest: Manifest, root: Path, findings: list[Finding]) -> set[str]:
+def _named(manifest: Manifest, root: Path, covered: Collection[str], findings: list[Finding]) -> set[str]:
     found: set[str] = set()
     for pattern in manifest.config:
+        if pattern in covered:
+            continue
         paths = sorted(root.glob(pattern)) if "*" in pattern else [root / pattern]
         files = [file for path in paths for file in _files_below(path)]
         if not files:
@@ -126,9 +140,13 @@ def _named(manifest: Manifest, root: Path, findings: list[Finding]) -> set[str]:
 
 
 def _files_below(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    return [file for file in sorted(path.rglob("*")) if file.is_file()] if path.is_dir() else []
+    try:
+        if not path.is_dir():
+            return [path] if path.is_file() else []
+        next(path.iterdir(), None)  # rglob would take a folder that may not be looked into for an empty one
+        return [file for file in sorted(path.rglob("*")) if file.is_file()]
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", place=Place(str(path))) from error
 
 
 def _digest(path: Path) -> str:

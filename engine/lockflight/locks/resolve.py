@@ -14,7 +14,7 @@ from lockflight.builds.labels import ImageFacts, inspect, labelled
 from lockflight.builds.model import ApiSpec, Record
 from lockflight.builds.shelf import disagreements, find_records
 from lockflight.errors import OutsideError
-from lockflight.findings import Finding
+from lockflight.findings import Finding, FindingsAbout
 from lockflight.locks.model import LockedService
 from lockflight.locks.verify import other_revisions, wrong_content
 from lockflight.locks.wanted import Wanted
@@ -53,15 +53,15 @@ def resolve_service(
         return Resolved(wanted.service, None, (wrong_content(wanted.service, error),))
 
 
-class _Resolution:
+class _Resolution(FindingsAbout):
     """The questions that are asked of one service, in order; each may add findings."""
 
     def __init__(self, wanted: Wanted, registry: Registry, git: Git, accept: frozenset[str]) -> None:
+        super().__init__(wanted.service)
         self._wanted = wanted
         self._registry = registry
         self._git = git
         self._accept = accept
-        self._findings: list[Finding] = []
 
     def run(self, claim: Claim) -> Resolved:
         entry = self._entry(claim) if self._wanted.image else self._without_image(claim)
@@ -70,7 +70,7 @@ class _Resolution:
             self._check_branch()
         except OutsideError as error:
             failures = (error,)
-        return Resolved(self._wanted.service, entry, tuple(self._findings), failures)
+        return Resolved(self._wanted.service, entry, tuple(self.findings), failures)
 
     def _without_image(self, claim: Claim) -> LockedService:
         if claim.record is not None:
@@ -106,7 +106,7 @@ class _Resolution:
 
     def _pass_on(self, findings: Iterable[Finding]) -> None:
         """What was found about an image, told of the service whose image it is."""
-        self._findings += [replace(finding, subject=self._wanted.service) for finding in findings]
+        self.findings += [replace(finding, subject=self._wanted.service) for finding in findings]
 
     def _image(self, record: Record | None) -> ImageReference:
         """Where the image is: as the manifest says, with the tag that the record knows better."""
@@ -252,18 +252,6 @@ class _Resolution:
     def _disagree(self, code: str, message: str, found: str | None, hint: str | None = None) -> None:
         """A finding about another commit than the one that the tree wants."""
         self._say(code, message, self._wanted.commit, found, hint=hint)
-
-    def _say(
-        self,
-        code: str,
-        message: str,
-        expected: str | None = None,
-        found: str | None = None,
-        *,
-        hint: str | None = None,
-        note: bool = False,
-    ) -> None:
-        self._findings.append(Finding(code, self._wanted.service, message, expected, found, hint, note))
 
 
 LACKS_PLATFORM = "build for it (--platform), or take it out of 'platforms'"

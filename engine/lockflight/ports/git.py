@@ -123,6 +123,9 @@ class Git(Protocol):
         """
         ...
 
-    def inside_submodules(self, paths: tuple[str, ...]) -> frozenset[str]:
-        """Those of the paths that lie inside a submodule, committed or staged, also through a link."""
+    def inside_submodules(self, paths: tuple[str, ...]) -> dict[str, str]:
+        """Those of the paths that lie inside a submodule, committed or staged, each with the submodule's path.
+
+        Links are followed, also where the submodule that they lead into is not checked out.
+        """
         ...

@@ -107,10 +107,9 @@ class FakeGit:
     def is_ignored(self, paths: tuple[str, ...]) -> frozenset[str]:
         return frozenset(paths) & frozenset(self.ignored)
 
-    def inside_submodules(self, paths: tuple[str, ...]) -> frozenset[str]:
-        return frozenset(
-            path for path in paths if any(path.startswith(f"{module.path}/") for module in self.modules)
-        )
+    def inside_submodules(self, paths: tuple[str, ...]) -> dict[str, str]:
+        modules = [module.path for module in self.modules]
+        return {path: module for path in paths for module in modules if path.startswith(f"{module}/")}
 
     def _checkout(self, path: str | None) -> FakeHistory | None:
         return self.checkouts.get(_inside(path or "."))

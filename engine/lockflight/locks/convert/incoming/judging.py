@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from lockflight.builds.labels import ImageFacts, labelled
 from lockflight.builds.model import Record
 from lockflight.errors import OutsideError
-from lockflight.findings import Finding, refusals
+from lockflight.findings import Finding, FindingsAbout, refusals
 from lockflight.locks.convert.incoming.foreign import ForeignService
 from lockflight.locks.convert.incoming.questions import Answers
 from lockflight.locks.convert.incoming.tags import TagSays, tag_says
@@ -53,14 +53,14 @@ def judge_image(
     return LockedImage(image=image.name, tag=image.tag, digest=image.digest), None
 
 
-class _Case:
+class _Case(FindingsAbout):
     """The questions about one service, in order; each may add findings."""
 
     def __init__(self, service: ForeignService, answers: Answers | None, origin: str) -> None:
+        super().__init__(service.name, service.findings)
         self._service = service
         self._answers = answers
         self._origin = origin
-        self.findings = list(service.findings)
 
     def entry(self) -> LockedService | None:
         service = self._service
@@ -186,18 +186,6 @@ class _Case:
     def _no_commit(self) -> None:
         if not any(finding.code in _COMMIT_CODES for finding in self.findings):
             self._say("no-commit", "neither the file nor the image says of which commit it is", hint=_LABEL)
-
-    def _say(
-        self,
-        code: str,
-        message: str,
-        expected: str | None = None,
-        found: str | None = None,
-        *,
-        hint: str | None = None,
-        note: bool = False,
-    ) -> None:
-        self.findings.append(Finding(code, self._service.name, message, expected, found, hint, note))
 
 
 _COMMIT_CODES = frozenset({"no-commit", "short-commit", "malformed-commit"})
