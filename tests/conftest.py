@@ -13,6 +13,7 @@ from lockflight.testing.clock import FakeClock
 from lockflight.testing.registry import RegistryServer
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.registry_process import RealRegistry, docker_registry
+from tests.support.stack_images import StackImages, images_in
 
 OpenRegistry = Callable[..., OciRegistry]
 
@@ -22,6 +23,19 @@ def real_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRegi
     """Debian's `docker-registry` on a free loopback port; `real_registry.name()` makes names for images."""
     with docker_registry(tmp_path_factory.mktemp("docker-registry")) as registry:
         yield registry
+
+
+@pytest.fixture(scope="session")
+def stack_images(real_registry: RealRegistry) -> Iterator[StackImages]:
+    """Makes busybox images that stacks may run; what the engine pulled of them is removed at the end."""
+    with images_in(real_registry) as images:
+        yield images
+
+
+@pytest.fixture(scope="session")
+def busybox_image(stack_images: StackImages) -> str:
+    """`registry/path@sha256:…` of a busybox; its programs are in /bin."""
+    return stack_images.image()
 
 
 @pytest.fixture

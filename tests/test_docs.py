@@ -55,7 +55,8 @@ def shown_commands(path: Path) -> list[tuple[str, list[str]]]:
 def test_every_command_line_that_is_shown_exists_with_its_options(path: Path) -> None:
     for line, words in shown_commands(path):
         named = [word for word in words[1:] if not word.startswith("-")]
-        command = next((word for word in named if word in COMMANDS), None)
+        pairs = [" ".join(pair) for pair in zip(named, named[1:], strict=False)]
+        command = next((word for word in (*pairs, *named) if word in COMMANDS), None)
         if command is None:
             assert named == [] or words[1].startswith("-"), f"{path.name}: {line}"
             continue

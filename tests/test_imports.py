@@ -17,7 +17,7 @@ STAGES = ["builds", "locks", "stacks", "promotions", "ledger"]
 # What every stage may use.
 GROUND = {
     "", "errors", "names", "files", "yaml_source", "yaml_text", "models", "findings", "config", "logs",
-    "progress", "concurrency", "places", "ports", "compose_files",
+    "progress", "concurrency", "durations", "docker_hints", "places", "ports", "compose_files",
 }  # fmt: skip
 # Parts that stand beside the line, and all that they may use.
 BESIDE = {
@@ -27,10 +27,10 @@ BESIDE = {
     "testing": {*GROUND, "builds", "locks"},
     "setup": {*GROUND, "builds", "locks"},
     "wiring": {*GROUND, "builds", "locks", "setup", "adapters"},
-    "cli": {*GROUND, "builds", "locks", "setup", "wiring", "demo"},
+    "cli": {*GROUND, "builds", "locks", "stacks", "setup", "wiring", "demo"},
     "demo": {*GROUND, "builds", "locks", "testing", "wiring"},
-    "schemas": {*GROUND, "builds", "locks"},
-    "reference": {*GROUND, "builds", "locks", "cli", "schemas"},
+    "schemas": {*GROUND, "builds", "locks", "stacks"},
+    "reference": {*GROUND, "builds", "locks", "stacks", "cli", "schemas"},
     "__main__": {"", "cli"},
 }
 HEAVY = {

@@ -15,9 +15,7 @@ REPOSITORY = Path(__file__).parent.parent
 BASH = shutil.which("bash") or "/bin/bash"
 
 # What the script takes from every machine. Everything else it sees is a stub of this file.
-ORDINARY_PROGRAMS = (
-    "bash cat chmod cksum cp dirname env flock grep head mkdir mktemp rm sed sh sleep sort tail touch uname"
-)
+ORDINARY_PROGRAMS = "bash cat chmod cksum cp dirname env flock grep head mkdir mktemp mv rm sed sh sleep sort tail touch uname"
 
 OS_RELEASES = {
     "debian12": 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
@@ -50,6 +48,10 @@ case " $* " in
   *" download "*)
     cat "$TMPDIR"/*/next.list >>"$MACHINE/sources" 2>/dev/null
     touch "${*: -1}_1.0_amd64.deb" ;;
+  *" --print-uris "*)
+    echo "Need to get 2 kB of archives."
+    echo "'http://mirror.test/libz_1%3a2_amd64.deb' libz_1%3a2_amd64.deb 9 SHA256:00"
+    echo "'http://mirror.test/redis-server_5%3a7_amd64.deb' redis-server_5%3a7_amd64.deb 9 SHA256:00" ;;
   *" install "*) for package; do cp "$MACHINE/packages/$package"/* "$MACHINE/bin/" 2>/dev/null; done; : ;;
 esac
 """,
@@ -94,6 +96,7 @@ PACKAGES = {
     "busybox-static": {"busybox": EMPTY_PROGRAM},
     "iptables": {"iptables": EMPTY_PROGRAM},
     "openssl": {"openssl": EMPTY_PROGRAM},
+    "kubernetes-client": {"kubectl": EMPTY_PROGRAM},
 }
 
 
@@ -135,6 +138,9 @@ class Machine:
             "docker-registry",
             "busybox",
             "openssl",
+            "kubectl",
+            "redis-server",
+            "redis-cli",
         ):
             self.has(program, DOCKERD if program == "dockerd" else EMPTY_PROGRAM)
 
@@ -201,7 +207,8 @@ class Machine:
     @property
     def installed(self) -> set[str]:
         """The packages that apt-get was told to install."""
-        words = [call.partition(" install ")[2].split() for call in self.calls_of("apt-get")]
+        really = [call for call in self.calls_of("apt-get") if "--print-uris" not in call]
+        words = [call.partition(" install ")[2].split() for call in really]
         return {word for call in words for word in call if not word.startswith("-")}
 
     @staticmethod
@@ -243,7 +250,7 @@ def test_a_bare_debian_12_gets_the_engine_from_its_own_release(debian12: Machine
     outcome = debian12.set_up()
 
     assert outcome.returncode == 0, outcome.stderr
-    assert debian12.installed == {"docker.io", "iptables", "busybox-static", "openssl"}
+    assert debian12.installed == {"docker.io", "iptables", "busybox-static", "openssl", "kubernetes-client"}
 
 
 def test_a_bare_debian_12_gets_compose_and_buildx_from_the_next_release(debian12: Machine) -> None:
@@ -294,6 +301,31 @@ def test_the_registry_comes_without_its_service(debian12: Machine) -> None:
     assert any(call.endswith(" /usr/local/bin/docker-registry") for call in debian12.calls_of("install"))
 
 
+@pytest.mark.parametrize("release", ["debian12", "debian13", "ubuntu"])
+def test_redis_is_unpacked_with_what_it_needs_and_never_installed(tmp_path: Path, release: str) -> None:
+    machine = Machine(tmp_path, release)
+
+    outcome = machine.set_up("demo")
+
+    assert outcome.returncode == 0, outcome.stderr
+    unpacked = machine.home / ".cache" / "lockflight" / "machine" / "redis"
+    assert sorted(file.name for file in (unpacked / "usr" / "bin").iterdir()) == ["libz", "redis-server"]
+    assert not {"redis-server", "redis"} & machine.installed
+
+
+def test_redis_is_unpacked_once(debian12: Machine, tmp_path: Path) -> None:
+    debian12.has_docker()
+    debian12.lacks("redis-cli")
+    cache = str(tmp_path / "cache")
+    assert debian12.set_up("demo", XDG_CACHE_HOME=cache).returncode == 0
+    calls_of_the_first_run = debian12.calls
+
+    assert debian12.set_up("demo", XDG_CACHE_HOME=cache).returncode == 0
+
+    assert (tmp_path / "cache" / "lockflight" / "machine" / "redis" / "usr" / "bin" / "redis-server").exists()
+    assert debian12.calls == calls_of_the_first_run
+
+
 @pytest.mark.parametrize("release", ["ubuntu", "mint"])
 def test_ubuntu_gets_everything_from_its_own_mirror(tmp_path: Path, release: str) -> None:
     machine = Machine(tmp_path, release)
@@ -333,6 +365,23 @@ def test_only_the_tests_need_openssl(debian12: Machine) -> None:
     assert debian12.installed == set()
     assert debian12.set_up("test").returncode == 0
     assert debian12.installed == {"openssl"}
+
+
+@pytest.mark.parametrize(
+    ("release", "packages"),
+    [("debian12", {"kubernetes-client"}), ("debian13", {"kubernetes-client"}), ("ubuntu", set())],
+)
+def test_only_the_tests_need_kubectl_and_only_where_there_is_a_package(
+    tmp_path: Path, release: str, packages: set[str]
+) -> None:
+    machine = Machine(tmp_path, release)
+    machine.has_docker()
+    machine.lacks("kubectl")
+
+    assert machine.set_up("demo").returncode == 0
+    assert machine.installed == set()
+    assert machine.set_up("test").returncode == 0
+    assert machine.installed == packages
 
 
 def test_the_check_profile_needs_no_docker(debian12: Machine) -> None:
@@ -481,7 +530,7 @@ def test_a_person_at_a_terminal_is_asked_and_may_say_no(debian12: Machine) -> No
     code, text = debian12.set_up_at_a_terminal("n")
 
     assert code == 1
-    assert "will install with apt-get: docker.io iptables busybox-static openssl" in text
+    assert "will install with apt-get: docker.io iptables busybox-static openssl kubernetes-client" in text
     assert text.count("Go ahead? [Y/n]") == 1
     assert "nothing was installed" in text
     assert debian12.calls == []

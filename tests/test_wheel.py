@@ -27,7 +27,8 @@ def test_the_wheel_holds_types_templates_and_the_demo_but_no_tests(wheel: Path) 
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "lockflight/py.typed" in names
     assert "lockflight/demo/files/lockflight.yaml" in names
-    assert "lockflight/demo/files/compose/shop/cart/Dockerfile" in names
+    for file in ("stack.yaml", "routes.conf", "shop/cart/Dockerfile", "suite/system_test.py"):
+        assert f"lockflight/demo/files/compose/{file}" in names
     assert any(name.startswith("lockflight/setup/templates/") for name in names)
     assert not any(name.startswith("tests") or name.endswith("/busybox") for name in names)
 

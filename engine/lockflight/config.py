@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -10,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lockflight import names
+from lockflight import durations, names
 from lockflight.errors import InputError, Place, Problem
 from lockflight.models import Line, Model, Platform, ProjectName, ServiceName, validate
 from lockflight.places import CURRENT, manifest_folder
@@ -82,6 +83,14 @@ RepositoryUrl = Annotated[Line, AfterValidator(_without_password)]
 Host = Annotated[
     str, Field(pattern=rf"^{names.HOST}$", description="A registry's host, with its port if any.")
 ]
+# An argument or a value: any text but NUL, which no process can be given.
+Argument = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00]*$")]
+ContainerPath = Annotated[Line, Field(pattern=r"^/[^:]*$", description="An absolute path in a container.")]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="A variable's name.")]
+SuiteName = Annotated[str, Field(pattern=f"^{names.SERVICE}$", description="A suite's name.")]
+Duration = Annotated[
+    str, Field(pattern=f"^{durations.PATTERN}$", min_length=2, description="90s, 10m, 1h30m")
+]
 # What may vouch for the build behind an image, the strongest first.
 Origin = Literal["record", "label", "tag"]
 
@@ -124,6 +133,71 @@ class Service(Model):
         return self
 
 
+class Suite(Model):
+    """One suite of system tests: a command on this machine, a service of the stack, or an image of the lock."""
+
+    command: list[Argument] | None = Field(
+        None,
+        min_length=1,
+        description="Program and arguments, given to no shell. Alone it runs on this machine, in the "
+        "repository; with `service` or `image` it is what runs in the container.",
+    )
+    service: ServiceName | None = Field(
+        None, description="A service of the compose files that is the suite; it is not started with the rest."
+    )
+    image: ServiceName | None = Field(
+        None, description="A service or third-party image of the lock, by its name there."
+    )
+    network: Literal["stack", "host"] = Field(
+        "stack", description="For `image`: in the stack's networks, or on the machine's own."
+    )
+    directory: InsidePath | None = Field(
+        None, description="Where a command on this machine runs; the manifest's folder otherwise."
+    )
+    mount: dict[InsidePath, ContainerPath] = Field(
+        default={}, description="For `image`: files or folders of the repository, and where it reads them."
+    )
+    env: dict[VariableName, Argument] = Field(
+        default={},
+        description="Variables; {url.SERVICE}, {host.SERVICE} and {port.SERVICE} say where a service is "
+        "({url.SERVICE.8080} for one of several ports), {lock.id} what is tested.",
+    )
+    secrets: list[VariableName] = Field(
+        default=[], description="Variables of lockflight's own environment that a container is given too."
+    )
+    timeout: Duration = Field("10m", description="When it is ended, and counts as failed: 90s, 10m, 1h30m.")
+    junit: list[Argument] = Field(
+        default=[],
+        description="JUnit XML files that it writes, '*' is understood; a container's by absolute path.",
+    )
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Suite:
+        if self.service is not None and self.image is not None:
+            raise ValueError("says both 'service' and 'image'; a suite is one of them, or a command")
+        if self.command is None and self.service is None and self.image is None:
+            raise ValueError("must say what runs: 'command' on this machine, a 'service', or an 'image'")
+        if self.mount and self.image is None:
+            raise ValueError("has 'mount', which only a suite with 'image' understands")
+        if self.network == "host" and self.image is None:
+            raise ValueError("has 'network: host', which only a suite with 'image' understands")
+        if self.directory is not None and self.runs_in_a_container:
+            raise ValueError("has 'directory', which only a command on this machine understands")
+        if self.secrets and not self.runs_in_a_container:
+            raise ValueError("has 'secrets', but a command on this machine has the whole environment anyway")
+        for path in self.junit:
+            if path.startswith("/") != self.runs_in_a_container:
+                where = "absolute, in the container" if self.runs_in_a_container else "inside the repository"
+                raise ValueError(f"junit: '{path}' must be {where}")
+            if ".." in PurePosixPath(path).parts:
+                raise ValueError(f"junit: '{path}' must not go up with '..'")
+        return self
+
+    @property
+    def runs_in_a_container(self) -> bool:
+        return self.service is not None or self.image is not None
+
+
 class Stack(Model):
     """The compose files of the whole stack, as `docker compose -f … -f …` would be given them."""
 
@@ -133,6 +207,20 @@ class Stack(Model):
     )
     env_files: list[InsidePath] | None = Field(
         None, description="Files with variables for the compose files; `.env` otherwise."
+    )
+    profiles: list[Line] = Field(
+        default=[], description="Compose profiles that are active; COMPOSE_PROFILES otherwise."
+    )
+    deadline: Duration = Field(
+        "3m", description="How long all services together may take to be ready: 90s, 3m."
+    )
+    alone: bool = Field(
+        False,
+        description="The stack needs its fixed ports, addresses or the machine's own network, and so has the "
+        "engine to itself while it runs.",
+    )
+    suites: dict[SuiteName, Suite] = Field(
+        default={}, description="The system tests of the stack, run in this order by `stack test`."
     )
 
 
@@ -208,6 +296,12 @@ def find_manifest(start: Path) -> Path:
     folder = manifest_folder(start)
     if folder is not None:
         return folder / MANIFEST
+    if not os.access(start, os.X_OK):
+        raise InputError(
+            "may not be looked into, so there is no manifest to be found",
+            place=Place(str(start)),
+            hint="whose folder is it? 'ls -ld' tells, and '-C DIR' looks in another one",
+        )
     raise InputError(
         f"there is no {MANIFEST} in {start} or any folder above it",
         hint="'lockflight init' writes one from what it finds; '-C DIR' looks in another folder",
@@ -271,7 +365,8 @@ def _paths_through_links(manifest: Manifest, document: Document, root: Path) -> 
     """Paths that look as if they were inside, but leave through a symbolic link."""
     problems = []
     real_root = root.resolve()
-    is_link = cache(Path.is_symlink)  # a thousand services share their folders
+    # A thousand services share their folders. Path.is_symlink raises where nobody may look.
+    is_link = cache(os.path.islink)
     for path, value in _paths(manifest):
         steps = [root / value, *(root / parent for parent in PurePosixPath(value).parents)]
         if any(map(is_link, steps[:-1])) and not _lies_in(root / value, real_root):

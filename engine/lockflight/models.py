@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic_core import ErrorDetails
 
-from lockflight import names
+from lockflight import durations, names
 from lockflight.errors import InputError, Problem
 from lockflight.yaml_source import Document, YamlPath
 
@@ -128,9 +128,9 @@ def _message(detail: ErrorDetails) -> str:
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch":
-        return (
-            f"{_shown(value)} does not fit; expected {_PATTERNS.get(context['pattern'], context['pattern'])}"
-        )
+        pattern = context["pattern"]
+        given = names.reference_without_secret(value) if pattern == f"^{names.IMAGE}$" else value
+        return f"{_shown(given)} does not fit; expected {_PATTERNS.get(pattern, pattern)}"
     if kind == "literal_error" and context.get("expected") == "1":
         return _unknown_version(value)
     expected = _KINDS.get(kind)
@@ -164,6 +164,9 @@ _PATTERNS = {
     f"^{names.TAG}$": "a tag: letters, digits, '_', '.', '-', at most 128",
     f"^{names.PLATFORM}$": "a platform such as linux/amd64",
     _ONE_LINE: "one line without control characters",
+    f"^{durations.PATTERN}$": "a length of time such as 90s, 10m or 1h30m",
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "a variable's name: letters, digits and '_'",
+    r"^/[^:]*$": "an absolute path without ':'",
 }
 
 
@@ -177,7 +180,7 @@ def kind_of(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = f"'{value}'" if isinstance(value, str) else repr(value)
+    text = f"'{names.without_credentials(value)}'" if isinstance(value, str) else repr(value)
     text = "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )

@@ -16,6 +16,10 @@ class Progress(Protocol):
 
     def advance(self) -> None: ...
 
+    def detail(self, text: str) -> None:
+        """What the count alone does not show, such as how many bytes have come."""
+        ...
+
     def finish(self) -> None: ...
 
 
@@ -24,6 +28,9 @@ class Silent:
         pass
 
     def advance(self) -> None:
+        pass
+
+    def detail(self, text: str) -> None:
         pass
 
     def finish(self) -> None:
@@ -36,13 +43,13 @@ class MovingLine:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._guard = threading.Lock()
-        self._title = ""
+        self._title = self._detail = ""
         self._total = self._done = 0
         self._moving = False
 
     def start(self, title: str, total: int) -> None:
         with self._guard:
-            self._title, self._total, self._done = title, total, 0
+            self._title, self._detail, self._total, self._done = title, "", total, 0
             self._moving = True
             self._show()
 
@@ -53,6 +60,12 @@ class MovingLine:
             if self._moving:
                 self._show()
 
+    def detail(self, text: str) -> None:
+        with self._guard:
+            if self._moving and text != self._detail:
+                self._detail = text
+                self._show()
+
     def finish(self) -> None:
         with self._guard:
             if self._moving:
@@ -60,7 +73,9 @@ class MovingLine:
                 self._write("")
 
     def _show(self) -> None:
-        self._write(f"{self._title} {self._done}/{self._total}")
+        self._write(
+            f"{self._title} {self._done}/{self._total}" + (f", {self._detail}" if self._detail else "")
+        )
 
     def _write(self, line: str) -> None:
         # A terminal that went away is no reason to stop the work.

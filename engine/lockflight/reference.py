@@ -79,6 +79,16 @@ def record() -> str:
     )
 
 
+def evidence() -> str:
+    """Every field of the evidence of system tests, from its schema."""
+    return _model_page(
+        "evidence.schema.json",
+        "Evidence",
+        "What `lockflight stack test` writes to `locks/evidence/ID/system-tests.json`, as JSON: bound to the lock's "
+        "id, to the digests that the engine itself reported, and to what the suites were.",
+    )
+
+
 def formats() -> str:
     """The formats that are read and written."""
     lines = [
@@ -122,6 +132,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "manifest.md": manifest,
     "lock.md": lock,
     "records.md": record,
+    "evidence.md": evidence,
     "formats.md": formats,
     "exit-codes.md": exit_codes,
 }

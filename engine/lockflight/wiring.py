@@ -17,6 +17,7 @@ from lockflight.errors import InputError
 from lockflight.ports.clock import Clock
 from lockflight.ports.git import Git
 from lockflight.ports.registry import Registry
+from lockflight.ports.stack_engine import StackEngine
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Engine:
         return open_registry(self.environment, self.manifest.insecure_registries())
 
     @cached_property
+    def stack_engine(self) -> StackEngine:
+        return connect_stack_engine(self.environment)
+
+    @cached_property
     def clock(self) -> Clock:
         return SystemClock()
 
@@ -51,6 +56,15 @@ def connect_git(folder: Path) -> Git:
     """The repository around a folder. Its processes do not outlive this one."""
     at_interruption(stop_children)
     return GitCli(folder)
+
+
+def connect_stack_engine(environment: Mapping[str, str]) -> StackEngine:
+    """The Docker engine that this user's client talks to. What it starts does not outlive this process."""
+    from lockflight.adapters.stack_engine import DockerStackEngine
+    from lockflight.adapters.stack_engine.processes import stop_children as stop_compose
+
+    at_interruption(stop_compose)
+    return DockerStackEngine(environment)
 
 
 def system_clock() -> Clock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,10 +23,33 @@ def test_the_demo_flies_and_leaves_nothing_behind(tmp_path: Path) -> None:
         "commit-changed",
         "image-missing",
         "1 changed",
+        "FAILED  an order costs price times quantity: 4350 != 5250",
     ):
         assert shown in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    # The lock file of stacks that need the engine to themselves is shared by all runs on a machine, and stays.
+    assert {path.name for path in tmp_path.iterdir()} <= {"lockflight-alone.lock"}
     assert running_with(str(tmp_path)) == []
+    # Stacks of the demo are named by its locks, images by its registry; others may run demos of their own just now.
+    (registry,) = set(re.findall(r"a registry of its own at (\S+)", done.stdout))
+    stacks = set(re.findall(r"^  (shop-\w+-\w+): ", done.stdout, re.MULTILINE))
+    assert len(stacks) == 2, "the green case and the red one"
+    assert [name for name in in_the_engine() if name.startswith((f"{registry}/", *stacks))] == []
+
+
+def in_the_engine() -> list[str]:
+    """The names of all containers, networks, volumes and images."""
+    listings = {
+        "container": "{{.Names}}",
+        "network": "{{.Name}}",
+        "volume": "{{.Name}}",
+        "image": "{{.Repository}}",
+    }
+    names = []
+    for kind, shown in listings.items():
+        more = ["--all"] if kind == "container" else []
+        command = ["docker", kind, "ls", *more, "--format", shown]
+        names += subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return names
 
 
 def running_with(word: str) -> list[str]:

@@ -45,6 +45,13 @@ def commit_file(folder: Path, name: str, text: str, subject: str = "change") -> 
     return git(folder, "rev-parse", "HEAD")
 
 
+def commit_all(folder: Path, subject: str = "change") -> str:
+    """Commit everything that is there, and answer the commit."""
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "-m", subject)
+    return git(folder, "rev-parse", "HEAD")
+
+
 def add_submodule(folder: Path, source: Path, path: str) -> str:
     """Add and commit a submodule, and answer the commit that it is pinned to."""
     git(folder, "submodule", "--quiet", "add", str(source), path)

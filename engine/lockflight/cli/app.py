@@ -29,6 +29,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("diff", "compare two locks service by service"),
     "export": ("export", "write a lock in a format that other tools read"),
     "import": ("import_", "turn locks of another kind into ours"),
+    "stack test": ("stack_test", "run the stack pinned to the lock, test it, and leave nothing behind"),
+    "stack up": ("stack_up", "run the stack pinned to the lock on this machine, until it is taken down"),
+    "stack down": ("stack_down", "take a stack down, with its volumes"),
+    "stack logs": ("stack_logs", "show what the services of a running stack print"),
+    "stack config": ("stack_config", "print the pinned stack as Compose reads it"),
     "doctor": ("doctor", "is everything here that the manifest needs, and how to get what is missing"),
     "demo": ("demo", "the whole flight on this machine, in a scratch folder"),
 }
@@ -74,6 +79,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return _delivered(_attempt(arguments))
     except KeyboardInterrupt:
+        # A second Ctrl-C must not cut off the tidying.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         failures.say("interrupted; nothing was left half-written")
         _leave_at_once(EXIT_INTERRUPTED)
 
@@ -85,8 +92,11 @@ def _attempt(arguments: Sequence[str]) -> int:
         if options.command is None:
             _overview().print_help()
             return EXIT_INPUT if rest else EXIT_DONE
-        module = _module(options.command)
-        chosen = command_parser(options.command, module).parse_args(rest, options)
+        command, rest = _with_verb(options.command, rest)
+        if command is None:
+            return EXIT_DONE
+        module = _module(command)
+        chosen = command_parser(command, module).parse_args(rest, options)
         context = Context.of(chosen)
         with context:
             return int(module.run(context, chosen))
@@ -120,8 +130,6 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 def _leave_at_once(code: int) -> NoReturn:
     """Without waiting for threads that hang in a slow registry."""
-    # A second Ctrl-C must not cut off the tidying.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(Exception):
         from lockflight.concurrency import tidy_up
 
@@ -154,6 +162,36 @@ def _split(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     rest = options.rest
     del options.rest
     return options, rest
+
+
+def _with_verb(command: str, rest: list[str]) -> tuple[str | None, list[str]]:
+    """`stack` and its verb are one command; None when only the help of the whole group was asked for."""
+    verbs = {
+        name.partition(" ")[2]: does for name, (_, does) in COMMANDS.items() if name.startswith(f"{command} ")
+    }
+    if not verbs:
+        return command, rest
+    if rest and rest[0] in verbs:
+        return f"{command} {rest[0]}", rest[1:]
+    width = max(map(len, verbs))
+    listed = "\n".join(f"  {verb:{width}}  {does}" for verb, does in verbs.items())
+    if rest and rest[0] in ("-h", "--help"):
+        sys.stdout.write(
+            f"usage: lockflight {command} VERB …\n\n{listed}\n\n'lockflight {command} VERB --help' explains each.\n"
+        )
+        return None, rest
+    from lockflight import names
+
+    said = (
+        f"there is no '{command} {rest[0]}'"
+        if rest and not rest[0].startswith("-")
+        else f"'{command}' needs a verb"
+    )
+    hint = names.did_you_mean(rest[0], verbs) if rest else None
+    failures.say(
+        f"error: {said}; one of: {', '.join(verbs)}", hint or f"'lockflight {command} --help' explains them"
+    )
+    raise SystemExit(EXIT_INPUT)
 
 
 def _overview() -> Parser:

@@ -1,6 +1,7 @@
-"""Fly the demo shop on this machine: three services are built and pushed to a registry of the demo's own, their
-records become one lock, the lock is verified, tampered with and refused, and compared with the next one.
-Everything is real and happens in a scratch folder; nothing is left behind."""
+"""Fly the demo shop on this machine: four services are built and pushed to a registry of the demo's own, their
+records become one lock, the stack is run pinned to it and tested; the lock is tampered with and refused, and a
+release with a bug in it is healthy and fails its tests. Everything is real and happens in a scratch folder;
+nothing is left behind."""
 
 from __future__ import annotations
 

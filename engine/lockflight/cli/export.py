@@ -89,8 +89,9 @@ def _prefix(text: str | None) -> tuple[str, ...]:
 
 def _stack_names(context: Context, lock: Lock) -> StackNames:
     """How the stack calls the services, where a manifest (and in it a stack) is at hand."""
-    from lockflight.locks.convert.compose import left_out
+    from lockflight.locks.convert.compose import left_out, not_pinned
     from lockflight.locks.gather import read_stack
+    from lockflight.locks.pinning import ComposeImage
 
     if manifest_folder(context.folder) is None:
         say(
@@ -100,15 +101,15 @@ def _stack_names(context: Context, lock: Lock) -> StackNames:
         return StackNames()
     engine = context.engine
     project = read_stack(engine.manifest, engine.root, context.environment)
-    services = project.services if project is not None else {}
-    stack = StackNames(
-        _compose_names(engine.manifest),
-        frozenset(services) if project is not None else None,
-        frozenset(name for name, service in services.items() if service.has_build),
-    )
+    services = None
+    if project is not None:
+        services = {name: ComposeImage(one.image, one.has_build) for name, one in project.services.items()}
+    stack = StackNames(_compose_names(engine.manifest), services)
     missing = left_out(lock, stack)
     if missing:
         context.say(f"note: not in the stack, and so not in the override: {', '.join(missing)}")
+    for name, why in not_pinned(lock, stack).items():
+        context.say(f"note: {name} is not pinned: it {why}")
     return stack
 
 

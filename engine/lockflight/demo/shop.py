@@ -6,11 +6,17 @@ import shutil
 from importlib import resources
 from pathlib import Path
 
+from lockflight.demo.redis import copy_redis
 from lockflight.demo.stage import Stage
 from lockflight.errors import OutsideError
 
-SERVICES = ("cart", "orders", "web")
-_PLACES = ("/bin/busybox", "/usr/bin/busybox", "/usr/local/bin/busybox")
+SERVICES = ("cart", "catalog", "gateway", "orders")
+_WITHOUT_API = ("gateway",)
+_BUSYBOX_PLACES = ("/bin/busybox", "/usr/bin/busybox", "/usr/local/bin/busybox")
+_REDIS = 'FROM scratch\nCOPY . /\nENTRYPOINT ["/bin/redis-server"]\n'
+# What no health check notices, and a customer at once: whoever buys three pays for one.
+_RIGHT_TOTAL = "total + price * quantity"
+_WRONG_TOTAL = "total + price"
 
 
 class Shop:
@@ -24,11 +30,14 @@ class Shop:
         self.folder = stage.folder / "shop"
 
     def create(self) -> None:
-        """Repositories of the services, and the shop's own with manifest, stack and submodules."""
+        """Repositories of the services, and the shop's own with manifest, stack, suite and submodules."""
         for service in SERVICES:
             self._repository(self.service(service), self._sources / "compose" / "shop" / service)
         self.folder.mkdir()
-        self._copy("compose/stack.yaml", "compose/web.conf", "lockflight.yaml")
+        self._copy(
+            "compose/stack.yaml", "compose/routes.conf", "compose/suite/system_test.py", "lockflight.yaml"
+        )
+        (self.folder / ".gitignore").write_text(".lockflight/\nreports/\n")
         self._quietly("git", "init", "--quiet", "--initial-branch=main", folder=self.folder)
         for service in SERVICES:
             self._quietly(
@@ -50,33 +59,44 @@ class Shop:
     def head(self, service: str) -> str:
         return self._quietly("git", "rev-parse", "HEAD", folder=self.service(service)).strip()
 
-    def build(self, service: str, *, show: bool) -> None:
-        """Build and push the image of the service's head, as its CI would; the metadata lies beside."""
+    def image(self, service: str) -> str:
+        """The image of the service's head, by its tag."""
+        return f"{self._registry}/shop/{service}:{self.head(service)}"
+
+    def release(self, service: str, *, show: bool = False) -> None:
+        """What the service's own CI does: build and push the image of the head, and record it."""
+        self.build(service, show=show)
+        api = [] if service in _WITHOUT_API else ["--api", "openapi.yaml"]
+        self._stage.run(
+            "lockflight", "record", "--service", service, "--metadata", f"../{service}.json",
+            "--image", self.image(service), *api, "--push", folder=self.service(service), show=show,
+        )  # fmt: skip
+
+    def build(self, service: str, *, show: bool = False) -> None:
+        """Build and push the image of the service's head; what was built lies beside, in SERVICE.json."""
         folder = self.service(service)
         shutil.copy(self._busybox, folder / "busybox")
-        commit = self.head(service)
         self._stage.run(
-            "docker", "buildx", "build", "--quiet", "--push", "--metadata-file", "../build.json",
-            "--label", f"org.opencontainers.image.revision={commit}",
-            "--tag", f"{self._registry}/shop/{service}:{commit}", ".", folder=folder, show=show,
+            "docker", "buildx", "build", "--quiet", "--push", "--metadata-file", f"../{service}.json",
+            "--label", f"org.opencontainers.image.revision={self.head(service)}",
+            "--tag", self.image(service), ".", folder=folder, show=show,
         )  # fmt: skip
 
     def build_third_party(self) -> None:
-        """Somebody else's image: here only another name for busybox."""
-        folder = self._stage.folder / "store"
-        folder.mkdir()
-        shutil.copy(self._busybox, folder / "busybox")
-        (folder / "Dockerfile").write_text(
-            'FROM scratch\nCOPY busybox /bin/busybox\nENTRYPOINT ["/bin/busybox", "sleep", "3600"]\n'
-        )
-        name = f"{self._registry}/mirror/store:1"
+        """Somebody else's image, which the shop only uses: redis."""
+        folder = self._stage.folder / "redis"
+        copy_redis(folder)
+        (folder / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")
+        (folder / "Dockerfile").write_text(_REDIS)
+        name = f"{self._registry}/mirror/redis:stable"
         self._quietly("docker", "buildx", "build", "--quiet", "--push", "--tag", name, ".", folder=folder)
 
-    def change(self, service: str, subject: str) -> str:
-        """A developer changes a service."""
-        page = self.service(service) / "www" / "index.html"
-        page.write_text(page.read_text().replace('"answer": 1', '"answer": 2'))
-        return self.commit(subject, self.service(service))
+    def break_orders(self) -> str:
+        """A developer of orders introduces a bug that leaves the service healthy."""
+        folder = self.service("orders")
+        script = folder / "orders.cgi"
+        script.write_text(script.read_text().replace(_RIGHT_TOTAL, _WRONG_TOTAL))
+        return self.commit("Simplify the total", folder)
 
     def bump(self, service: str) -> None:
         """The shop's submodule is moved to the service's head and committed."""
@@ -110,7 +130,7 @@ def source_folder() -> Path:
 
 
 def _static_busybox() -> str:
-    for place in _PLACES:
+    for place in _BUSYBOX_PLACES:
         if (
             Path(place).is_file()
             and Path(place).read_bytes()[:4] == b"\x7fELF"

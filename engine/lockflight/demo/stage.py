@@ -60,7 +60,9 @@ class Stage:
         if done.returncode != expect:
             raise OutsideError(
                 f"the demo expected '{shlex.join(words)}' to end with {expect}, and it ended with {done.returncode}",
-                hint=done.stdout[-2000:] if not show else f"everything is left in {self.folder}",
+                hint=done.stdout[-2000:]
+                if not show
+                else "'lockflight demo --keep DIR' leaves all of it in DIR",
             )
         if show and expect:
             self.print(self._dim(f"  (exit code {done.returncode})"))
@@ -84,10 +86,20 @@ class Stage:
         return f"localhost:{self.port}"
 
     def close(self) -> None:
-        """Stop what the demo started; nothing else."""
+        """Stop what the demo started and remove what it left in the engine; nothing else."""
         if self._registry is not None:
+            self._remove_images()
             self._registry.terminate()
             self._registry.wait()
+
+    def _remove_images(self) -> None:
+        # By their names: one without a label may well be the same image that somebody else has under another name.
+        shown = "{{.Repository}} {{.Tag}} {{.Digest}}"
+        listed = _output("docker", "image", "ls", "--digests", "--format", shown)
+        rows = [line.split() for line in listed.splitlines() if line.startswith(f"localhost:{self.port}/")]
+        names = {f"{name}@{digest}" if tag == "<none>" else f"{name}:{tag}" for name, tag, digest in rows}
+        if names:
+            _output("docker", "image", "rm", *sorted(names))
 
     def _wait_for_registry(self) -> None:
         deadline = time.monotonic() + _SECONDS_TO_START
@@ -117,6 +129,11 @@ class Stage:
 def _real(words: Sequence[str]) -> list[str]:
     """`lockflight` is this very program, wherever it is installed."""
     return [sys.executable, "-m", "lockflight", *words[1:]] if words[0] == "lockflight" else list(words)
+
+
+def _output(*words: str) -> str:
+    """What a command prints; nothing when it fails, for this is only tidying up."""
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout
 
 
 def _free_port() -> int:

@@ -30,7 +30,7 @@ class Demand:
 def reasons(lock: Lock, demand: Demand) -> list[Finding]:
     """Why the lock does not satisfy the demand; empty when it does."""
     found = [*_project(lock, demand), *_services(lock, demand)]
-    return [*found, *_images(lock.images, demand.images), *_config(lock.config, demand.config)]
+    return [*found, *_images(lock.images, demand.images), *config_reasons(lock.config, demand.config)]
 
 
 def _project(lock: Lock, demand: Demand) -> Iterator[Finding]:
@@ -85,7 +85,8 @@ def _tag(reference: ImageReference) -> str | None:
     return reference.tag or (None if reference.digest else "latest")
 
 
-def _config(locked: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
+def config_reasons(locked: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
+    """How the configuration files differ from those that were locked."""
     for path in _in_either(locked, wanted):
         if path not in locked:
             yield Finding("config-added", path, "is a configuration file now, but not in the lock")

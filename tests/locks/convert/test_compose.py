@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lockflight.errors import InputError
-from lockflight.locks.convert.compose import StackNames, left_out, render
+from lockflight.locks.convert.compose import StackNames, left_out, not_pinned, render
 from lockflight.locks.model import LockedImage
+from lockflight.locks.pinning import ComposeImage
 from tests.compose_files.compose_cli import compose
 from tests.locks.builders import digest, lock, service
 
@@ -20,9 +21,14 @@ services:
   postgres: {image: "postgres:16-alpine"}
 """
 NAMES = StackNames(
-    compose_names={"cart": ["cart-api", "cart-worker"], "orders": ["orders"]},
-    known=frozenset({"cart-api", "cart-worker", "orders", "postgres"}),
-    built=frozenset({"orders"}),
+    compose_names={"cart": ["cart-api"], "orders": ["orders"]},
+    services={
+        "cart-api": ComposeImage("ghcr.io/acme/cart:dev"),
+        # Pinned by its image: the manifest does not speak of it.
+        "cart-worker": ComposeImage("ghcr.io/acme/cart:dev"),
+        "orders": ComposeImage("orders:dev", is_built=True),
+        "postgres": ComposeImage("postgres:16-alpine"),
+    },
 )
 
 
@@ -65,10 +71,16 @@ def test_names_that_yaml_would_take_for_something_else_stay_names(tmp_path: Path
 
 
 def test_nothing_is_added_to_a_stack_that_is_at_hand() -> None:
-    small = StackNames(known=frozenset({"cart"}))
+    small = StackNames(services={"cart": ComposeImage("x")})
 
     assert "orders" not in render(lock(), small)
     assert left_out(lock(), small) == ["orders", "postgres"]
+
+
+def test_what_the_lock_does_not_have_is_named() -> None:
+    stack = StackNames(services={"cart": ComposeImage("x"), "mail": ComposeImage("mailhog")})
+
+    assert list(not_pinned(lock(), stack)) == ["mail"]
 
 
 def test_a_service_that_is_only_configuration_is_not_pinned() -> None:

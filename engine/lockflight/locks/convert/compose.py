@@ -19,6 +19,7 @@ from lockflight.locks.convert.pinned import (
     services_of,
     third_party_of,
 )
+from lockflight.locks.pinning import ComposeImage, pin
 from lockflight.yaml_text import scalar
 
 if TYPE_CHECKING:
@@ -30,25 +31,35 @@ class StackNames:
     """How the compose files call the lock's services; as in the lock where nothing is said."""
 
     compose_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    # The services that the stack has; None where the stack is not at hand.
-    known: frozenset[str] | None = None
-    built: frozenset[str] = frozenset()
+    # The services that the stack has, with their images; None where the stack is not at hand.
+    services: Mapping[str, ComposeImage] | None = None
 
 
 def render(lock: Lock, stack: StackNames) -> str:
-    pinned = by_name(
-        ((name, image) for name, image in _named(lock, stack) if _is_in(stack, name)), "the compose service"
-    )
+    pinned = _pinned(lock, stack)
     lines = [header(lock), "services:" if pinned else "services: {}"]
     for name in sorted(pinned):
-        lines += _service(name, pinned[name], name in stack.built)
+        lines += _service(name, pinned[name], stack)
     return joined(lines)
 
 
 def left_out(lock: Lock, stack: StackNames) -> list[str]:
     """Images of the lock that no service of the stack runs."""
-    inside = {image for name, image in _named(lock, stack) if _is_in(stack, name)}
+    inside = set(_pinned(lock, stack).values())
     return [image.name for image in images_of(lock) if image not in inside]
+
+
+def not_pinned(lock: Lock, stack: StackNames) -> dict[str, str]:
+    """Services of the stack that the lock does not have, and why."""
+    if stack.services is None:
+        return {}
+    return dict(pin(lock, stack.compose_names, stack.services).unpinned)
+
+
+def _pinned(lock: Lock, stack: StackNames) -> Mapping[str, Pinned]:
+    if stack.services is None:
+        return by_name(_named(lock, stack), "the compose service")
+    return pin(lock, stack.compose_names, stack.services).pinned
 
 
 def _named(lock: Lock, stack: StackNames) -> Iterator[tuple[str, Pinned]]:
@@ -59,12 +70,8 @@ def _named(lock: Lock, stack: StackNames) -> Iterator[tuple[str, Pinned]]:
         yield image.name, image
 
 
-def _is_in(stack: StackNames, name: str) -> bool:
-    return stack.known is None or name in stack.known
-
-
-def _service(name: str, pinned: Pinned, is_built: bool) -> Iterator[str]:
+def _service(name: str, pinned: Pinned, stack: StackNames) -> Iterator[str]:
     yield f"  {scalar(name)}:"
     yield f"    image: {scalar(pinned.reference)}"
-    if is_built:
+    if stack.services is not None and stack.services[name].is_built:
         yield "    build: !reset null"

@@ -1,0 +1,111 @@
+"""The connection to the engine's API, made when it is first used and shared by all threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, closing
+from typing import TYPE_CHECKING, Any
+
+from lockflight.adapters.stack_engine.address import Address, find_address
+from lockflight.adapters.stack_engine.failures import translated
+
+if TYPE_CHECKING:
+    from docker import APIClient
+    from docker.tls import TLSConfig
+
+SECONDS = 60
+_PIECE = 64 * 1024
+_CONNECTIONS = 32
+
+
+class Connection:
+    """One engine. `client` may be used within `asking` only, which translates what goes wrong."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._guard = threading.RLock()
+        self._address: Address | None = None
+        self._client: APIClient | None = None
+
+    @property
+    def address(self) -> Address:
+        with self._guard:
+            if self._address is None:
+                self._address = find_address(self._environment)
+            return self._address
+
+    @property
+    def client(self) -> APIClient:
+        with self._guard:
+            if self._client is None:
+                self._client = _connect(self.address)
+            return self._client
+
+    def asking(self) -> AbstractContextManager[None]:
+        return translated(self.address.url)
+
+    def stream(
+        self, path: str, settings: Mapping[str, Any], seconds: float | None = SECONDS
+    ) -> Generator[bytes]:
+        """An answer of any length, piece by piece as it comes.
+
+        The library's own streams have no time limit and read every frame of a log in two calls. `seconds` is
+        how long the engine may be silent; None is for logs that are followed.
+        """
+        with self.asking():
+            response = self._open(path, settings, seconds)
+        with closing(response):
+            pieces = response.iter_content(_PIECE)
+            while True:
+                with self.asking():
+                    piece = next(pieces, None)
+                if piece is None:
+                    return
+                yield piece
+
+    def _open(self, path: str, settings: Mapping[str, Any], seconds: float | None) -> Any:
+        from docker.errors import create_api_error_from_http_exception
+        from requests import HTTPError
+
+        url = f"{self.client.base_url}/v{self.client.api_version}{path}"
+        response = self.client.get(url, params=dict(settings), stream=True, timeout=(SECONDS, seconds))
+        try:
+            response.raise_for_status()
+        except HTTPError as error:
+            with closing(response):
+                create_api_error_from_http_exception(error)
+        return response
+
+
+def load_library() -> None:
+    """Load what the connection will need; worth doing while a child is at work."""
+    import docker  # noqa: F401
+    import requests  # noqa: F401
+
+
+def _connect(address: Address) -> APIClient:
+    from docker import APIClient
+
+    return APIClient(
+        base_url=address.url,
+        version="auto",
+        timeout=SECONDS,
+        tls=_tls(address) or False,
+        use_ssh_client=address.is_ssh,
+        max_pool_size=_CONNECTIONS,
+    )
+
+
+def _tls(address: Address) -> TLSConfig | None:
+    certificates = address.certificates
+    if certificates is None or not address.url.startswith(("tcp://", "https://")):
+        return None
+    from docker.tls import TLSConfig
+
+    own = (certificates.file("cert"), certificates.file("key"))
+    return TLSConfig(
+        client_cert=(own[0], own[1]) if own[0] and own[1] else None,
+        ca_cert=certificates.file("ca"),
+        verify=certificates.verify,
+    )

@@ -1,0 +1,71 @@
+"""Take a stack down: its containers, networks and volumes, and nothing of anybody else. With --all, every stack
+of this project that is on the engine, also those whose lockflight was killed."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from lockflight.cli.context import Context
+from lockflight.cli.stack_options import add_name_option, stack_name, surroundings
+from lockflight.cli.which_lock import add_lock_argument
+from lockflight.errors import EXIT_DONE, InputError
+
+if TYPE_CHECKING:
+    from lockflight.ports.stack_engine import StackFound
+    from lockflight.stacks.surroundings import Surroundings
+
+EXAMPLES = """examples:
+  lockflight stack down                  the stack of locks/current.yaml
+  lockflight stack down --name mine      the one that was put up with this name
+  lockflight stack down --all            all of this project
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_lock_argument(parser)
+    add_name_option(parser)
+    parser.add_argument("--all", action="store_true", help="every stack of this project on the engine")
+
+
+def run(context: Context, options: argparse.Namespace) -> int:
+    here = surroundings(context)
+    if options.all:
+        if options.name is not None or options.lock is not None:
+            raise InputError("--all means every stack of the project; name no lock and no stack beside it")
+        return _all(context, here)
+    name = stack_name(context, options, options.lock)
+    there = [found for found in here.engine.stacks() if found.name == name]
+    return _take_down(context, here, there, f"there is no stack {name} on the engine; nothing to do")
+
+
+def _all(context: Context, here: Surroundings) -> int:
+    from lockflight.stacks.remove import is_somebody_elses
+
+    found = here.engine.stacks(here.manifest.project)
+    busy = [one for one in found if is_somebody_elses(one)]
+    for one in busy:
+        context.say(
+            f"note: {one.name} is left alone: a lockflight that runs, or one that cannot be seen from here, tests"
+            f" it; 'lockflight stack down --name {one.name}' takes it down all the same"
+        )
+    project = here.manifest.project
+    return _take_down(
+        context, here, [one for one in found if one not in busy], f"no stack of {project} is on the engine"
+    )
+
+
+def _take_down(context: Context, here: Surroundings, found: list[StackFound], nothing: str) -> int:
+    from lockflight.cli.tables import plural
+    from lockflight.stacks.remove import take_down
+
+    for one in found:
+        take_down(here, one.name)
+        context.say(
+            f"{one.name}: taken down ({plural(one.containers, 'container')}, with networks and volumes)"
+        )
+    if not found:
+        context.say(nothing)
+    if context.as_json:
+        context.json({"taken_down": [one.name for one in found]})
+    return EXIT_DONE

@@ -1,0 +1,142 @@
+"""Taking away what two stacks on one engine would fight over: names, fixed ports, networks, volumes.
+
+Pure: from the project as Compose reads it to a part of the override, and the names of what cannot be isolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lockflight.findings import Finding
+from lockflight.stacks.override import Override, Reset
+
+LOOPBACK = "127.0.0.1"
+_ALONE = "let the stack have the engine to itself: 'alone: true' under 'stack' in the manifest"
+_OTHERS = "container:"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How far a stack is to be isolated."""
+
+    stack: str
+    # The stack has the engine to itself, and keeps ports, addresses and container names.
+    alone: bool = False
+    # Host ports as the files say, for a person who wants them.
+    fixed_ports: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """Parts of the override, by kind and name, and what was noticed."""
+
+    services: Mapping[str, Mapping[str, Any]]
+    networks: Mapping[str, Mapping[str, Any]]
+    volumes: Mapping[str, Mapping[str, Any]]
+    findings: tuple[Finding, ...]
+
+
+def isolate(model: Mapping[str, Any], wish: Wish) -> Isolation:
+    """`model` is what `docker compose config` prints for a project of the stack's name."""
+    services = model.get("services") or {}
+    findings = [*_shared(model), *(() if wish.alone else _not_isolatable(model))]
+    return Isolation(
+        services={name: dict(_service(service or {}, wish)) for name, service in services.items()},
+        networks=dict(_own(model, "networks", wish)),
+        volumes=dict(_own(model, "volumes", wish)),
+        findings=tuple(findings),
+    )
+
+
+def _service(service: Mapping[str, Any], wish: Wish) -> Iterator[tuple[str, Any]]:
+    if wish.alone:
+        return
+    name = service.get("container_name")
+    if name:
+        yield "container_name", Reset()
+        aliases = _aliases(service, str(name))
+        if aliases:
+            yield "networks", aliases
+    if service.get("ports") and not wish.fixed_ports:
+        yield "ports", Override(tuple(_loopback(service["ports"])))
+
+
+def _aliases(service: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A container's name is also what others in its networks call it, and stays that."""
+    if service.get("network_mode"):
+        return {}
+    networks = service.get("networks") or {"default": None}
+    return {network: {"aliases": [name]} for network in networks}
+
+
+def _loopback(ports: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The engine finds a free one: nobody else can take it in between."""
+    targets = {(int(port["target"]), str(port.get("protocol") or "tcp")): None for port in ports}
+    for target, protocol in targets:
+        yield {"target": target, "host_ip": LOOPBACK, "protocol": protocol}
+
+
+def _own(model: Mapping[str, Any], kind: str, wish: Wish) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every network and volume is the stack's own, also where the files give it a name or call it external."""
+    for key, section in (model.get(kind) or {}).items():
+        own = f"{wish.stack}_{key}"
+        given = section or {}
+        if given.get("external") and given.get("name") == "none" and kind == "networks":
+            continue
+        changes: dict[str, Any] = {}
+        if given.get("external"):
+            changes["external"] = Reset()
+        if given.get("name") != own:
+            changes["name"] = own
+        yield key, changes
+
+
+def _shared(model: Mapping[str, Any]) -> Iterator[Finding]:
+    for key, volume in (model.get("volumes") or {}).items():
+        if (volume or {}).get("external"):
+            message = "is somebody else's ('external'); the stack gets an empty one of its own instead"
+            yield Finding("external-volume", f"volumes.{key}", message, note=True)
+    for key, network in (model.get("networks") or {}).items():
+        if (network or {}).get("external") and (network or {}).get("name") != "none":
+            message = "is somebody else's ('external'); the stack gets one of its own, in which only it is"
+            yield Finding("external-network", f"networks.{key}", message, note=True)
+
+
+def _not_isolatable(model: Mapping[str, Any]) -> Iterator[Finding]:
+    for name, service in (model.get("services") or {}).items():
+        for message in _of_service(service or {}):
+            yield Finding("not-isolatable", f"services.{name}", message, hint=_ALONE)
+    for key, network in (model.get("networks") or {}).items():
+        subnets = [entry.get("subnet") for entry in ((network or {}).get("ipam") or {}).get("config") or ()]
+        if any(subnets):
+            message = (
+                f"has a fixed subnet ({', '.join(filter(None, subnets))}), which only one stack can have"
+            )
+            yield Finding("not-isolatable", f"networks.{key}", message, hint=_ALONE)
+        if (network or {}).get("external") and (network or {}).get("name") == "host":
+            message = "is the machine's own network, which all stacks would share"
+            yield Finding("not-isolatable", f"networks.{key}", message, hint=_ALONE)
+
+
+def _of_service(service: Mapping[str, Any]) -> Iterator[str]:
+    mode = str(service.get("network_mode") or "")
+    if mode == "host":
+        yield "uses the machine's own network ('network_mode: host'), which all stacks would share"
+    for key in ("network_mode", "pid", "ipc"):
+        if str(service.get(key) or "").startswith(_OTHERS):
+            yield f"joins a container that is no part of the stack ('{key}: {service[key]}')"
+    for entry in _texts(service.get("volumes_from")):
+        if entry.startswith(_OTHERS):
+            yield f"uses volumes of a container that is no part of the stack ('volumes_from: {entry}')"
+    for entry in _texts(service.get("external_links")):
+        yield f"links to a container that is no part of the stack ('external_links: {entry}')"
+    for network, settings in (service.get("networks") or {}).items():
+        for key in ("ipv4_address", "ipv6_address"):
+            if (settings or {}).get(key):
+                yield f"has a fixed address in '{network}' ({settings[key]}), which only one stack can have"
+
+
+def _texts(value: Any) -> Iterable[str]:
+    return map(str, value or ())

@@ -1,0 +1,39 @@
+"""What stacks are called on an engine, and the labels by which they are found again."""
+
+from __future__ import annotations
+
+import os
+
+from lockflight.locks.model import Lock
+from lockflight.ports import stack_engine as labels
+from lockflight.stacks.owner import this_process
+
+UP = "up"
+TEST = "test"
+# A test's stack that was kept for looking at: nobody's process, like one that was put up.
+KEPT = "kept"
+
+
+def name_to_keep(lock: Lock) -> str:
+    """The stack of a lock that stays until it is taken down; the same lock always has the same."""
+    return f"{lock.project}-{lock.id[:8]}"
+
+
+def name_for_a_test(lock: Lock) -> str:
+    """A name of its own, so that two tests of the same lock do not meet."""
+    return f"{lock.project}-{lock.id[:8]}-{os.urandom(3).hex()}"
+
+
+def labels_of(stack: str, lock: Lock, purpose: str, *, alone: bool) -> dict[str, str]:
+    """What stands on every container, network and volume of the stack."""
+    found = {
+        labels.STACK: stack,
+        labels.PROJECT: lock.project,
+        labels.LOCK: lock.id,
+        labels.PURPOSE: purpose,
+    }
+    if purpose == TEST:
+        found[labels.OWNER] = this_process()
+    if alone:
+        found[labels.ALONE] = "true"
+    return found

@@ -1,0 +1,295 @@
+"""Everything that is decided before a stack starts: what runs, pinned to what, isolated how, or why not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lockflight.compose_files.project import ComposeProject
+from lockflight.errors import InputError, Refused
+from lockflight.files import write_atomically
+from lockflight.findings import Finding, in_order, refusals
+from lockflight.locks.configuration import configuration
+from lockflight.locks.convert.pinned import Pinned
+from lockflight.locks.gather import read_stack
+from lockflight.locks.model import Lock
+from lockflight.locks.pinning import ComposeImage, Pinning, pin
+from lockflight.locks.satisfies import config_reasons
+from lockflight.ports.stack_engine import ComposeCall
+from lockflight.stacks.isolate import Isolation, Wish, isolate
+from lockflight.stacks.naming import labels_of
+from lockflight.stacks.override import Reset, merged, render
+from lockflight.stacks.surroundings import Surroundings
+
+_ALLOW = "lock it, or run it all the same with '--allow-unlocked {name}'"
+_CHANGED = (
+    "check out the commit that the lock was made from, or make a new lock;"
+    " '--allow-changed-config' runs it with the files as they are"
+)
+_REQUIRED = re.compile(r"required variable ([A-Za-z_][A-Za-z0-9_]*) is missing")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asked for."""
+
+    lock: Lock
+    name: str
+    purpose: str
+    profiles: tuple[str, ...] = ()
+    allow_unlocked: frozenset[str] = frozenset()
+    allow_changed_config: bool = False
+    fixed_ports: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A stack that may start: nothing of it has been refused."""
+
+    request: Request
+    call: ComposeCall
+    # The project as Compose reads the user's own files, under the stack's name.
+    model: Mapping[str, Any]
+    # The services that are started, those that suites are left out.
+    services: tuple[str, ...]
+    pinned: Mapping[str, Pinned]
+    unlocked: tuple[str, ...]
+    labels: Mapping[str, str]
+    alone: bool
+    notes: tuple[Finding, ...]
+    # Named on the command line where it is less than everything.
+    some: tuple[str, ...] = ()
+    changed_config: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.request.name
+
+    @property
+    def lock(self) -> Lock:
+        return self.request.lock
+
+    def platform_of(self, service: str) -> str | None:
+        return (self.model["services"].get(service) or {}).get("platform")
+
+
+def prepare(here: Surroundings, request: Request) -> Prepared:
+    """Read, check and pin the stack, and write its override; nothing is started."""
+    _check_project(here, request.lock)
+    changed, config_findings, project = _configuration(here, request)
+    call, model = _read(here, request, project)
+    model = _with_suites(here, call, model)
+    pinning = pins(here, request.lock, model)
+    suites = {suite.service for suite in here.stack.suites.values() if suite.service}
+    services = tuple(name for name in model["services"] if name not in suites)
+    wish = Wish(request.name, here.stack.alone, request.fixed_ports)
+    isolation = isolate(model, wish)
+    findings = in_order(
+        [*config_findings, *_unlocked(pinning, request), *isolation.findings, *_missing_sources(model)]
+    )
+    _refuse(findings)
+    labels = labels_of(request.name, request.lock, request.purpose, alone=here.stack.alone)
+    override = here.folder_of(request.name) / "override.yaml"
+    _write(here, override, _override(model, pinning, isolation, labels, request))
+    return Prepared(
+        request, replace(call, files=(*call.files, override)), model, services, pinning.pinned,
+        tuple(sorted(pinning.unpinned)), labels, here.stack.alone, tuple(findings),
+        services if suites & model["services"].keys() else (), changed,
+    )  # fmt: skip
+
+
+def pinned_only(here: Surroundings, request: Request) -> tuple[ComposeCall, str]:
+    """The user's own project, under its own name, and the override that pins it and changes nothing else."""
+    _check_project(here, request.lock)
+    call, model = _read(here, request, None)
+    pinning = pins(here, request.lock, model)
+    _refuse(list(_unlocked(pinning, request)))
+    return call, render(f"pins the stack to lock {request.lock.id}", {"services": _pins(model, pinning)})
+
+
+def _refuse(findings: Iterable[Finding]) -> None:
+    found = refusals(findings)
+    if found:
+        raise Refused([finding.as_problem() for finding in found])
+
+
+def own_call(here: Surroundings, profiles: tuple[str, ...] = (), name: str | None = None) -> ComposeCall:
+    """The user's own project, as the manifest names its files."""
+    stack = here.stack
+    return ComposeCall(
+        files=tuple(here.root / file for file in stack.files),
+        directory=here.root / stack.project_directory if stack.project_directory else None,
+        env_files=None if stack.env_files is None else tuple(here.root / file for file in stack.env_files),
+        profiles=profiles or tuple(stack.profiles),
+        name=name,
+    )
+
+
+def pins(here: Surroundings, lock: Lock, model: Mapping[str, Any]) -> Pinning:
+    """Which image of the lock each service of the project runs."""
+    names = {name: here.manifest.compose_names(name) for name in here.manifest.services}
+    return pin(lock, names, {name: _image_of(service or {}) for name, service in model["services"].items()})
+
+
+def _image_of(service: Mapping[str, Any]) -> ComposeImage:
+    return ComposeImage(service.get("image"), service.get("build") is not None)
+
+
+def _check_project(here: Surroundings, lock: Lock) -> None:
+    if lock.project != here.manifest.project:
+        raise InputError(
+            f"the lock is of project '{lock.project}', and the manifest is of '{here.manifest.project}'",
+            hint="is this the right lock, and the right folder?",
+        )
+
+
+def _configuration(
+    here: Surroundings, request: Request
+) -> tuple[tuple[str, ...], list[Finding], ComposeProject | None]:
+    """The files that are not as they were locked: what would be tested is not what the lock says."""
+    project = read_stack(here.manifest, here.root, here.environment)
+    found, _ = configuration(here.manifest, here.root, project, here.git)
+    changes = list(config_reasons(request.lock.config, found))
+    allowed = request.allow_changed_config
+    findings = [replace(change, note=allowed, hint=None if allowed else _CHANGED) for change in changes]
+    return tuple(change.subject for change in changes), findings, project
+
+
+def _read(
+    here: Surroundings, request: Request, project: ComposeProject | None
+) -> tuple[ComposeCall, dict[str, Any]]:
+    """The project as Compose reads it. A variable that only names a tag which is pinned need not be set."""
+    call = own_call(here, request.profiles, request.name or None)
+    while True:
+        try:
+            return call, _whole(here.engine.read(call))
+        except InputError as error:
+            missing = _REQUIRED.search(str(error))
+            tag = _tag_for(here, request.lock, missing[1], project) if missing else None
+            if missing is None or tag is None or missing[1] in call.variables:
+                raise
+            call = replace(call, variables={**call.variables, missing[1]: tag})
+
+
+def _whole(model: dict[str, Any]) -> dict[str, Any]:
+    if not model.get("services"):
+        raise InputError(
+            "the stack has no service that is active",
+            hint="are all of them in a profile? name it under 'stack: {profiles: […]}' or with '--profile'",
+        )
+    return model
+
+
+def _tag_for(here: Surroundings, lock: Lock, variable: str, project: ComposeProject | None) -> str | None:
+    """The locked tag of the service whose image is named with this variable, where one is."""
+    project = project or read_stack(here.manifest, here.root, here.environment)
+    for service in here.manifest.services:
+        for name in here.manifest.compose_names(service):
+            used = project.services[name].variables if project and name in project.services else ()
+            if any(one.name == variable for one in used) and service in lock.services:
+                return lock.services[service].tag or "locked"
+    return None
+
+
+def _with_suites(here: Surroundings, call: ComposeCall, model: dict[str, Any]) -> dict[str, Any]:
+    """Together with the services that are suites; these need no profile to be active."""
+    wanted = {suite.service: name for name, suite in here.stack.suites.items() if suite.service}
+    absent = [service for service in wanted if service not in model["services"]]
+    if not absent:
+        return model
+    try:
+        more = here.engine.read(call, absent)["services"]
+    except InputError as error:
+        raise InputError(
+            f"a suite is a service of the stack that Compose does not know: {', '.join(absent)}",
+            hint=f"see 'service' under 'stack.suites'; Compose says: {error}",
+        ) from error
+    only = {name: more[name] for name in absent if name in more}
+    return {**model, "services": {**model["services"], **only}}
+
+
+def _unlocked(pinning: Pinning, request: Request) -> Iterator[Finding]:
+    for name, why in pinning.unpinned.items():
+        if name in request.allow_unlocked:
+            yield Finding("unlocked", name, f"{why}; it runs unlocked because you allow it", note=True)
+        else:
+            yield Finding("unlocked", name, f"cannot be pinned: it {why}", hint=_ALLOW.format(name=name))
+    for name in sorted(request.allow_unlocked - pinning.unpinned.keys()):
+        yield Finding("unlocked", name, "need not be allowed: it is locked, or no service here", note=True)
+
+
+def _missing_sources(model: Mapping[str, Any]) -> Iterator[Finding]:
+    """What is bound in and is not there: the engine would make an empty folder of it, or fail half-way."""
+    for service, source, what in _sources(model):
+        if not Path(source).exists():
+            message = f"{what} '{source}' does not exist"
+            hint = "the engine would make an empty folder of it; is the file committed, is the path right?"
+            yield Finding("bind-missing", service, message, hint=hint)
+
+
+def _sources(model: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    devices = dict(_devices(model))
+    for name, service in model["services"].items():
+        for mount in (service or {}).get("volumes") or ():
+            if mount.get("type") == "bind":
+                yield name, _unescaped(mount["source"]), "the bind mount's source"
+            elif mount.get("source") in devices:
+                yield name, devices[mount["source"]], f"the folder behind the volume {mount['source']}"
+        for kind in ("configs", "secrets"):
+            for entry in (service or {}).get(kind) or ():
+                file = ((model.get(kind) or {}).get(entry.get("source")) or {}).get("file")
+                if file:
+                    yield name, _unescaped(file), f"the file of '{entry['source']}' ({kind})"
+
+
+def _devices(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, volume in (model.get("volumes") or {}).items():
+        options = (volume or {}).get("driver_opts") or {}
+        if "bind" in str(options.get("o") or "").split(",") and str(options.get("device") or "").startswith(
+            "/"
+        ):
+            yield name, _unescaped(options["device"])
+
+
+def _unescaped(path: str) -> str:
+    """Compose prints a dollar sign twice, so that its output may be read again."""
+    return path.replace("$$", "$")
+
+
+def _override(
+    model: Mapping[str, Any],
+    pinning: Pinning,
+    isolation: Isolation,
+    labels: Mapping[str, str],
+    request: Request,
+) -> str:
+    labelled = {"labels": dict(labels)}
+    sections = {
+        "services": merged(_pins(model, pinning), isolation.services, _each(model["services"], labelled)),
+        "networks": merged(isolation.networks, _each(isolation.networks, labelled)),
+        "volumes": merged(isolation.volumes, _each(isolation.volumes, labelled)),
+    }
+    return render(
+        f"runs lock {request.lock.id} as the stack {request.name}; made anew at every start", sections
+    )
+
+
+def _pins(model: Mapping[str, Any], pinning: Pinning) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for name, image in pinning.pinned.items():
+        found[name] = {"image": image.reference}
+        if (model["services"][name] or {}).get("build") is not None:
+            found[name]["build"] = Reset()
+    return found
+
+
+def _each(names: Iterable[str], section: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return dict.fromkeys(names, section)
+
+
+def _write(here: Surroundings, path: Path, text: str) -> None:
+    write_atomically(here.root / ".lockflight" / ".gitignore", "*\n")
+    write_atomically(path, text)
