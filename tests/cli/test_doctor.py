@@ -15,7 +15,7 @@ import pytest
 from lockflight.adapters.system_clock import SystemClock
 from lockflight.cli.app import run
 from lockflight.errors import EXIT_DONE, EXIT_REFUSED, OutsideError
-from lockflight.setup.checks import docker, machine, manifest, registries, repository, stack
+from lockflight.setup.checks import docker, machine, manifest, registries, repository, stack, suites
 from lockflight.setup.checks.model import Check, Checked, State, Surroundings, ok
 from lockflight.setup.checks.run import examine
 from lockflight.testing.git import FakeGit
@@ -208,6 +208,18 @@ def test_files_and_variables_of_the_stack_are_looked_at(surroundings: Surroundin
     assert "TAG" in states[1][1]
     compose.write_text('services: {db: {image: "postgres:${TAG:?say it}"}}\n')
     assert answers(stack.files, shop)["stack"].state is State.MISSING
+
+
+def test_what_suites_need_on_this_machine_is_looked_at(surroundings: Surroundings) -> None:
+    written = (
+        "stack:\n  files: [compose.yaml]\n  suites:\n    there: {command: [sh]}\n"
+        "    gone: {command: [no-such-program-here]}\n    secret: {image: cart, secrets: [NOT_SET_HERE]}\n"
+    )
+    shop = with_manifest(surroundings, MANIFEST % "ghcr.io/acme" + written)
+    here = {**shop.environment, "PATH": os.environ["PATH"]}
+    shop = replace(shop, environment=here)
+    states = {answer.found.split(":")[0]: answer.state for answer in suites.suites(shop)}
+    assert states == {"there": State.OK, "gone": State.MISSING, "secret": State.NOTE}
 
 
 # --- registries ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from lockflight import durations
@@ -28,7 +29,9 @@ class TestNarrator(Narrator):
     def started(self, name: str, where: str) -> None:
         self.close()
         log.event("suite started", suite=name, where=where)
-        self._context.say(f"suite {name} ({where}):")
+        # Of a digest the beginning is enough for a person; the evidence has all of it.
+        shown = re.sub(r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1", where)
+        self._context.say(f"suite {name} ({shown}):")
         self._group(f"::group::output of the suite {name}")
 
     def output(self, data: bytes) -> None:
@@ -70,6 +73,8 @@ def show_outcome(context: Context, outcome: TestOutcome, run: TestRun, evidence:
     prepared = outcome.running.prepared
     set_output(context, "passed", "true" if outcome.passed else "false")
     set_output(context, "artifacts", str(run.artifacts))
+    if evidence:
+        set_output(context, "evidence", evidence)
     _show_what_was_wrong(context, outcome, run)
     if context.as_json:
         context.json(_data(context, outcome, run, evidence))
@@ -82,10 +87,16 @@ def show_outcome(context: Context, outcome: TestOutcome, run: TestRun, evidence:
     if evidence:
         context.say(f"{evidence}: written")
     else:
-        context.say("note: no evidence was written, because not every suite of the lock as it is was run")
+        context.say(f"note: no evidence was written: {_why_no_evidence(outcome, run)}")
     verdict = "passed" if outcome.passed else "FAILED"
     context.say(f"lock {prepared.lock.id[:12]}: system tests {verdict}")
     add_summary(context, _markdown(outcome))
+
+
+def _why_no_evidence(outcome: TestOutcome, run: TestRun) -> str:
+    if run.only:
+        return "only some of the suites were run"
+    return f"not as it was locked: {', '.join(outcome.running.prepared.changed_config)}"
 
 
 _HEADER = ["SUITE", "RESULT", "TESTS", "FAILED", "SKIPPED", "TIME"]

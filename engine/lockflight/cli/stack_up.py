@@ -53,8 +53,9 @@ def run(context: Context, options: argparse.Namespace) -> int:
         show_running(context, running)
         return EXIT_DONE
     show_trouble(context, running, look_closer(here.engine, running.started.wrong))
+    named = f" --name {wanted.name}" if options.name is not None else ""
     context.say(
-        f"the stack {wanted.name} is left as it is, to be looked at; 'lockflight stack logs' shows what it printed,"
-        " 'lockflight stack down' takes it down"
+        f"the stack {wanted.name} is left as it is, to be looked at: 'lockflight stack logs{named}' shows what it"
+        f" printed, 'lockflight stack down{named}' takes it down"
     )
     return EXIT_REFUSED

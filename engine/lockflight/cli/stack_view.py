@@ -39,7 +39,9 @@ class Narrator:
     def prepared(self, prepared: Prepared) -> None:
         show_findings(self._context, prepared.notes)
         count = plural(len(prepared.services), "service")
-        self._context.say(f"{prepared.name}: {count} of lock {prepared.lock.id[:12]}, all by digest")
+        unlocked = [name for name in prepared.unlocked if name in prepared.services]
+        how = f"unlocked: {', '.join(unlocked)}" if unlocked else "all by digest"
+        self._context.say(f"{prepared.name}: {count} of lock {prepared.lock.id[:12]}, {how}")
 
     def pulled(self, count: int, seconds: float) -> None:
         if count:

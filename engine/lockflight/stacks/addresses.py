@@ -82,6 +82,19 @@ def seen_from_this_machine(
     return Addresses({service: tuple(dict.fromkeys(ports)) for service, ports in found.items()})
 
 
+def planned(services: Iterable[str], model: Mapping[str, Any]) -> Addresses:
+    """What will be published, before anything runs: which ports there will be, though not yet where."""
+    return Addresses(
+        {
+            service: tuple(
+                _addressed(target, protocol, "127.0.0.1", 0)
+                for target, protocol in _published(model, service)
+            )
+            for service in services
+        }
+    )
+
+
 def seen_from_the_network(services: Iterable[str], model: Mapping[str, Any]) -> Addresses:
     """By service name, at the ports that the compose files name: published ones first, then exposed ones."""
     return Addresses({service: tuple(_inside(service, model)) for service in services})
@@ -93,11 +106,14 @@ def _inside(service: str, model: Mapping[str, Any]) -> Iterator[AddressedPort]:
 
 def _targets(model: Mapping[str, Any], service: str) -> list[tuple[int, str]]:
     section = model["services"].get(service) or {}
-    published = [
-        (int(port["target"]), str(port.get("protocol") or "tcp")) for port in section.get("ports") or ()
-    ]
     exposed = [_exposed(str(text)) for text in section.get("expose") or ()]
-    return list(dict.fromkeys([*published, *(port for port in exposed if port)]))
+    return list(dict.fromkeys([*_published(model, service), *(port for port in exposed if port)]))
+
+
+def _published(model: Mapping[str, Any], service: str) -> list[tuple[int, str]]:
+    section = model["services"].get(service) or {}
+    ports = section.get("ports") or ()
+    return list(dict.fromkeys((int(port["target"]), str(port.get("protocol") or "tcp")) for port in ports))
 
 
 def _exposed(text: str) -> tuple[int, str] | None:

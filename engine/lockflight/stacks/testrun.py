@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from lockflight import names
 from lockflight.config import Suite
-from lockflight.errors import InputError, LockflightError
+from lockflight.errors import InputError, LockflightError, Problem
 from lockflight.locks.convert.pinned import images_of
 from lockflight.logs import log
 from lockflight.places import MANIFEST
 from lockflight.ports.stack_engine import RunningImage
 from lockflight.progress import Progress
+from lockflight.stacks.addresses import planned
 from lockflight.stacks.alone import room_for
 from lockflight.stacks.bring_up import Observer, Running, addresses_file, bring_up, checked, get_images
 from lockflight.stacks.outcome import TestOutcome, TestRun
 from lockflight.stacks.prepare import Prepared
 from lockflight.stacks.readiness import ServiceState, Watch
 from lockflight.stacks.remove import forget, take_down
-from lockflight.stacks.suites.bench import Bench, View
+from lockflight.stacks.suites.bench import Bench, View, is_in_the_network
 from lockflight.stacks.suites.model import SuiteResult
+from lockflight.stacks.suites.placeholders import Values, filled
 from lockflight.stacks.suites.run import SuiteWatcher, check_suites, run_suites
 from lockflight.stacks.suites.verdict import not_run
 from lockflight.stacks.surroundings import Surroundings
@@ -86,8 +88,20 @@ def _check(
     problems = check_suites(
         chosen, here.root, here.environment, services=prepared.model["services"].keys(), images=images.keys()
     )
+    problems = problems or list(_unfillable(prepared, chosen))
     if problems:
         raise InputError(problems)
+
+
+def _unfillable(prepared: Prepared, chosen: Mapping[str, Suite]) -> Iterator[Problem]:
+    """Variables of suites on this machine that ask for a port which no compose file publishes."""
+    values = Values(planned(prepared.services, prepared.model), prepared.lock.id, prepared.name)
+    for name, suite in chosen.items():
+        if not is_in_the_network(suite):
+            try:
+                filled(name, suite, values)
+            except InputError as error:
+                yield from error.problems
 
 
 def _tested(

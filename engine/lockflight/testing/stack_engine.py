@@ -269,6 +269,7 @@ class FakeStackEngine:
                 ports=tuple(self._publish(one) for one in service.get("ports") or ()),
                 networks=tuple(project["networks"][one]["name"] for one in service.get("networks") or {}),
                 environment=service.get("environment") or {},
+                memory_limit=int(service["mem_limit"]) if "mem_limit" in service else None,
             )
         )
 

@@ -72,8 +72,9 @@ def _service(name: str, given: Mapping[str, Any], folder: Path) -> dict[str, Any
     service["environment"] = _pairs(given.get("environment"))
     service["ports"] = [_port(port) for port in given.get("ports") or ()]
     service["volumes"] = [_mount(mount, folder) for mount in given.get("volumes") or ()]
+    service["mem_limit"] = _bytes(str(given.get("mem_limit") or ""))
     # Compose leaves out what is empty.
-    return {key: value for key, value in service.items() if value not in ({}, [], None)}
+    return {key: value for key, value in service.items() if value not in ({}, [], None, "")}
 
 
 def _depends_on(given: Any) -> dict[str, dict[str, Any]]:
@@ -100,6 +101,13 @@ def _port(port: Any) -> dict[str, Any]:
     number, _, protocol = target.partition("/")
     found = {"mode": "ingress", "target": int(number), "protocol": protocol or "tcp"}
     return {**found, **({"published": published} if published else {}), **({"host_ip": host} if host else {})}
+
+
+def _bytes(size: str) -> str:
+    """`6m` as Compose prints it; the empty text where nothing was said."""
+    number, unit = size.lower().removesuffix("b").rstrip("kmg"), size.lower().removesuffix("b")[-1:]
+    factor = {"k": 1024, "m": 1024**2, "g": 1024**3}.get(unit, 1)
+    return str(int(number) * factor) if number else ""
 
 
 def _mount(mount: Any, folder: Path) -> dict[str, Any]:

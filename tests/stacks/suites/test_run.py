@@ -176,6 +176,10 @@ def test_a_suite_that_hangs_has_timed_out(shop: Shop) -> None:
     assert result.message == "did not end within 1 min and was ended"
 
 
+def test_a_suite_may_have_all_the_time_in_the_world(shop: Shop) -> None:
+    assert shop.run_one(command=["true"], timeout="99999h").passed
+
+
 def test_a_result_is_plain_data_for_a_program(shop: Shop) -> None:
     result = shop.run_one(command=writes("r.xml", RED), junit=["r.xml"])
     data = json.loads(json.dumps(result.as_data()))

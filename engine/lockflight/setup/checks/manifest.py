@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from lockflight.config import MANIFEST, Manifest, find_manifest, read_manifest
+from lockflight.config import MANIFEST, Manifest, read_manifest
 from lockflight.errors import InputError
+from lockflight.places import manifest_folder
 from lockflight.setup.checks.model import Checked, Surroundings, missing, note, ok
 from lockflight.setup.image_texts import PLACEHOLDER
 
@@ -14,18 +15,25 @@ from lockflight.setup.image_texts import PLACEHOLDER
 def load(folder: Path) -> tuple[Path, Manifest | None, Checked]:
     """The manifest's folder, the manifest, and how that went; without one the machine alone is looked at."""
     try:
-        path = find_manifest(folder)
-    except InputError:
+        where = manifest_folder(folder)
+    except InputError as error:
+        return folder, None, _wrong(error, folder / MANIFEST)
+    if where is None:
         return folder, None, note("manifest", f"there is no {MANIFEST} here", "'lockflight init' writes one")
+    path = where / MANIFEST
     try:
         manifest = read_manifest(path)
     except InputError as error:
-        found = "; ".join(str(problem) for problem in error.problems)
-        hint = next((problem.hint for problem in error.problems if problem.hint), None)
-        return path.parent, None, missing("manifest", found, hint or f"correct {path}")
+        return path.parent, None, _wrong(error, path)
     services = len(manifest.services)
     counted = f"{services} service{'s' if services != 1 else ''}"
     return path.parent, manifest, ok("manifest", f"{path}: {counted}")
+
+
+def _wrong(error: InputError, path: Path) -> Checked:
+    found = "; ".join(str(problem) for problem in error.problems)
+    hint = next((problem.hint for problem in error.problems if problem.hint), None)
+    return missing("manifest", found, hint or f"correct {path}")
 
 
 def manifest(surroundings: Surroundings) -> Iterator[Checked]:

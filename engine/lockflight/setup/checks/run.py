@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from lockflight.setup.checks import docker, machine, manifest, registries, repository, stack
+from lockflight.setup.checks import docker, machine, manifest, registries, repository, stack, suites
 from lockflight.setup.checks.model import Check, Checked, Surroundings
 from lockflight.setup.checks.parallel import answers_within
 
@@ -20,6 +20,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("registry", manifest.placeholder),
     ("submodules", repository.submodules),
     ("stack", stack.files),
+    ("suites", suites.suites),
     ("docker", docker.docker),
     ("registries", registries.registries),
 )

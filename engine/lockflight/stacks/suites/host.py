@@ -32,6 +32,7 @@ MARKER = "LOCKFLIGHT_SUITE_RUN"
 GRACE_SECONDS = 5.0
 # The keeper needs some seconds beyond the grace to end those that will not.
 _KEEPER_SECONDS = 15.0
+_LONGEST_WAIT = 3600.0
 _PIECE = 64 * 1024
 # What a pipe may still hold when everybody who wrote to it has ended.
 _LARGEST_PIPE = 4 * 1024 * 1024
@@ -202,7 +203,8 @@ class _Run:
         return self._status in self._selector.get_map()
 
     def _read_what_comes(self, seconds: float) -> None:
-        for key, _ in self._selector.select(seconds):
+        # Systems refuse to wait for weeks at once.
+        for key, _ in self._selector.select(min(seconds, _LONGEST_WAIT)):
             data = _read(key.fd)
             if data == b"":
                 self._selector.unregister(key.fd)

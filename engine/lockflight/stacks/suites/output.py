@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from lockflight.errors import OutsideError, Place
 from lockflight.logs import without_secrets
@@ -58,13 +58,15 @@ class Output:
         self._largest = self._room = largest
         self._rest = b""
         self._guard = threading.Lock()
-        self._file: BinaryIO | None = _created(path)
+        self._file: FileIO | None = _created(path)
 
     def feed(self, data: bytes) -> None:
         """Hand on the lines that are complete by now."""
         with self._guard:
-            *lines, self._rest = (self._rest + data).split(b"\n") if b"\n" in data else [self._rest + data]
-            self._hand_on([self._mask(line) + b"\n" for line in lines])
+            complete, end, rest = (self._rest + data).rpartition(b"\n")
+            self._rest = rest
+            if end:
+                self._hand_on(self._mask(complete))
             if len(self._rest) > _LONGEST_LINE:
                 self._hand_on_a_part()
 
@@ -74,7 +76,7 @@ class Output:
             rest, self._rest = self._rest, b""
             try:
                 if rest:
-                    self._hand_on([self._mask(rest)])
+                    self._hand_on(self._mask(rest), end=b"")
             finally:
                 if self._file is not None:
                     self._file.close()
@@ -90,21 +92,25 @@ class Output:
         end = len(masked) - self._mask.longest
         if end > 0:
             self._rest = masked[end:]
-            self._hand_on([masked[:end]])
+            self._hand_on(masked[:end], end=b"")
 
-    def _hand_on(self, lines: list[bytes]) -> None:
+    def _hand_on(self, text: bytes, end: bytes = b"\n") -> None:
         # Kept first: whoever listens may fail.
+        self._keep(text + end)
+        *lines, last = text.split(b"\n")
         for line in lines:
-            self._keep(line)
-        for line in lines:
-            self._write(line)
+            self._write(line + b"\n")
+        self._write(last + end)
 
-    def _keep(self, line: bytes) -> None:
+    def _keep(self, text: bytes) -> None:
         if self._file is None or self._room < 0:
             return
         try:
-            self._file.write(line[: self._room])
-            self._room -= len(line)
+            rest = memoryview(text[: self._room])
+            # A disk that fills up takes a part first, and refuses only the next.
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            self._room -= len(text)
             if self._room < 0:
                 self._cut(self._file)
         except OSError as error:
@@ -112,7 +118,7 @@ class Output:
             self.notes.append(f"its output could not be saved to the end: {error.strerror or error}")
             self._room = -1
 
-    def _cut(self, file: BinaryIO) -> None:
+    def _cut(self, file: FileIO) -> None:
         size = f"{self._largest / 2**20:.0f} MiB" if self._largest >= 2**20 else f"{self._largest} bytes"
         file.write(f"\n[cut here: lockflight keeps the first {size} of a suite's output]\n".encode())
         self.notes.append(f"its output was cut after {size}")
@@ -122,7 +128,7 @@ def _to_nobody(_line: bytes) -> None:
     pass
 
 
-def _created(path: Path) -> BinaryIO:
+def _created(path: Path) -> FileIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Unbuffered: what a suite said last must be there when lockflight is killed.
