@@ -78,6 +78,7 @@ def test_a_service_may_be_called_otherwise_in_the_compose_file(tmp_path: Path) -
         ("image: ghcr.io/acme/{service}\n", "", "lockflight.yaml:4: services.cart: has no image", "image: false"),
         ("search-worker", "cart", "the compose service 'cart' belongs to services.cart already", None),
         ("services:\n  cart:", "exclude: [cart]\nservices:\n  cart:", "stands under 'exclude' as well", None),
+        ("ghcr.io/acme/", "ghcr.io/Acme/", "the name must be in lower case", None),
         ("  cart:", "  ca rt:", "'ca rt' does not fit; expected a service name", None),
         ("  cart:\n    submodule: services/cart", "  cart: services/cart", "services.cart: must be a mapping", None),
     ],
@@ -120,3 +121,63 @@ def test_a_missing_manifest_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         find_manifest(tmp_path)
     assert "lockflight init" in str(caught.value.problems[0].hint)
+
+
+ENVIRONMENTS = """version: 1
+project: shop
+image: ghcr.io/acme/{service}
+services: {cart: {path: cart}}
+stack: {files: [stack.yaml], suites: {system: {command: [true-program]}}}
+environments:
+"""
+
+
+@pytest.mark.parametrize(
+    ("environments", "line", "said"),
+    [
+        ("  a: {target: {compose: {}}, follows: b}\n", 7, "there is no other environment 'b'"),
+        ("  a: {target: {compose: {}}, follows: a}\n", 7, "there is no other environment 'a'"),
+        (
+            "  a: {target: {compose: {}}, follows: b}\n  b: {target: {compose: {}}, follows: a}\n",
+            7,
+            "which follows 'a' again",
+        ),
+        ("  a: {target: {compose: {}}, gates: [follows]}\n", 7, "needs an environment that 'a' follows"),
+        ("  a: {target: {compose: {}}, services: [crat]}\n", 7, "'crat' is no service of the manifest"),
+        ("  a: {target: {compose: {}}, checks: [{suite: sytem}]}\n", 7, "there is no suite 'sytem'"),
+        ("  a: {target: {compose: {}, swarm: {}}}\n", 7, "must be exactly one of compose, swarm, command"),
+        ("  a: {target: {compose: {}}, gates: [{soak: 24h, http: {url: x}}]}\n", 7, "must be exactly one of"),
+        (
+            "  a:\n    target: {compose: {}}\n    gates: [{approvals: {quorum: 3, reviewers: [ada, ada]}}]\n",
+            9,
+            "wants 3 of 1 reviewers",
+        ),
+        (
+            "  a:\n    target: {compose: {}}\n    gates: [{freeze: {timezone: Moon/Base, windows: [{days: [friday]}]}}]\n",
+            9,
+            "no IANA time zone",
+        ),
+        ("  a: {target: {compose: {host: 'ssh://u:secret@h'}}}\n", 7, "environments.a.target.compose.host"),
+    ],
+)
+def test_environments_that_contradict_themselves_are_refused_at_their_line(
+    tmp_path: Path, environments: str, line: int, said: str
+) -> None:
+    path = tmp_path / "lockflight.yaml"
+    path.write_text(ENVIRONMENTS + environments)
+    with pytest.raises(InputError) as failure:
+        read_manifest(path)
+    told = [str(problem) for problem in failure.value.problems]
+    assert any(said in one and f"lockflight.yaml:{line}" in one for one in told), told
+
+
+def test_a_gate_may_be_written_short(tmp_path: Path) -> None:
+    path = tmp_path / "lockflight.yaml"
+    path.write_text(
+        ENVIRONMENTS + "  staging: {target: {compose: {}}}\n"
+        "  production: {target: {swarm: {}}, follows: staging, gates: [registry, {soak: 24h}], checks: [{suite: system}]}\n"
+    )
+    production = read_manifest(path).environments["production"]
+    assert [gate.kind for gate in production.gates] == ["registry", "soak"]
+    assert production.gates[1].soak is not None
+    assert production.gates[1].soak.after == "24h"

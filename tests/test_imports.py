@@ -17,11 +17,12 @@ STAGES = ["builds", "locks", "stacks", "promotions", "ledger"]
 # What every stage may use.
 GROUND = {
     "", "errors", "names", "files", "yaml_source", "yaml_text", "models", "findings", "config", "logs",
-    "progress", "concurrency", "durations", "docker_hints", "places", "ports", "compose_files",
+    "progress", "concurrency", "durations", "values", "environments", "contradictions", "docker_hints", "places", "ports", "compose_files",
 }  # fmt: skip
 # Parts that stand beside the line, and all that they may use.
 BESIDE = {
-    "ports": {"errors", "names"},
+    # A port exchanges events that are models; no stage may be among what it knows.
+    "ports": {"progress", "errors", "names", "models"},
     "compose_files": {"errors", "names", "files", "yaml_source"},
     "adapters": GROUND,
     "testing": {*GROUND, "builds", "locks"},

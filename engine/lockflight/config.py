@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lockflight import durations, names
+from lockflight import names
+from lockflight.contradictions import contradictions
+from lockflight.environments import Environment
 from lockflight.errors import InputError, Place, Problem
 from lockflight.models import Line, Model, Platform, ProjectName, ServiceName, validate
 from lockflight.places import CURRENT, manifest_folder
 from lockflight.places import MANIFEST as MANIFEST
+from lockflight.values import (
+    Argument,
+    ContainerPath,
+    Duration,
+    EnvironmentName,
+    InsidePath,
+    SuiteName,
+    VariableName,
+)
 from lockflight.yaml_source import Document, read_document
 
 DEFAULT_LOCK = CURRENT
-
-
-def _is_inside(path: str) -> str:
-    if path.startswith(("/", "~")) or "\\" in path:
-        raise ValueError(f"'{path}' must be relative to the folder of the manifest, written with '/'")
-    if ".." in PurePosixPath(path).parts:
-        raise ValueError(
-            f"'{path}' leaves the folder of {MANIFEST}; the manifest stands at the root of the repository, "
-            "and what is locked lies below it"
-        )
-    return path.removeprefix("./").rstrip("/") or "."
 
 
 def _is_template(template: str) -> str:
@@ -67,9 +66,6 @@ def _is_reference(text: str) -> str:
     return text
 
 
-InsidePath = Annotated[
-    Line, AfterValidator(_is_inside), Field(description="A path inside the repository, with '/'.")
-]
 ImageTemplate = Annotated[
     Line,
     AfterValidator(_is_image_template),
@@ -82,14 +78,6 @@ Reference = Annotated[Line, AfterValidator(_is_reference), Field(description="re
 RepositoryUrl = Annotated[Line, AfterValidator(_without_password)]
 Host = Annotated[
     str, Field(pattern=rf"^{names.HOST}$", description="A registry's host, with its port if any.")
-]
-# An argument or a value: any text but NUL, which no process can be given.
-Argument = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00]*$")]
-ContainerPath = Annotated[Line, Field(pattern=r"^/[^:]*$", description="An absolute path in a container.")]
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="A variable's name.")]
-SuiteName = Annotated[str, Field(pattern=f"^{names.SERVICE}$", description="A suite's name.")]
-Duration = Annotated[
-    str, Field(pattern=f"^{durations.PATTERN}$", min_length=2, description="90s, 10m, 1h30m")
 ]
 # What may vouch for the build behind an image, the strongest first.
 Origin = Literal["record", "label", "tag"]
@@ -249,6 +237,9 @@ class Manifest(Model):
         default=[], description="Compose services and submodules that are deliberately not locked."
     )
     stack: Stack | None = Field(None, description="The stack that the services run in.")
+    environments: dict[EnvironmentName, Environment] = Field(
+        default={}, description="What a lock is promoted to, in the order of the promotion."
+    )
     images: dict[ServiceName, Reference] = Field(
         default={}, description="Further third-party images, or other references for those of the stack."
     )
@@ -312,7 +303,10 @@ def read_manifest(path: Path, *, called: str | None = None) -> Manifest:
     """Read and check the manifest; every problem is reported with its line."""
     document = read_document(path, called=called or path.name)
     manifest = validate(Manifest, _with_lists(document))
-    problems = [*_contradictions(manifest, document), *_paths_through_links(manifest, document, path.parent)]
+    problems = [
+        *contradictions(manifest, document),
+        *_paths_through_links(manifest, document, path.parent),
+    ]
     if problems:
         raise InputError(problems)
     return manifest
@@ -325,40 +319,6 @@ def _with_lists(document: Document) -> Document:
         if isinstance(service, dict) and isinstance(service.get("compose"), str):
             service["compose"] = [service["compose"]]
     return document
-
-
-def _contradictions(manifest: Manifest, document: Document) -> list[Problem]:
-    """What is wrong between two fields that are each fine alone."""
-    problems = []
-    owners: dict[str, str] = {}
-    for name, service in manifest.services.items():
-        place = document.place(("services", name))
-        if service.image is None and manifest.image is None:
-            hint = "give it 'image', set 'image' for all at the top, or 'image: false' for mere configuration"
-            problems.append(Problem("has no image", place, hint))
-        problems += _unusable(manifest, name, place)
-        if name in manifest.exclude:
-            problems.append(Problem("stands under 'exclude' as well", place))
-        for compose_name in manifest.compose_names(name):
-            other = owners.setdefault(compose_name, name)
-            if other != name:
-                message = f"the compose service '{compose_name}' belongs to services.{other} already"
-                problems.append(Problem(message, document.place(("services", name, "compose"))))
-    return problems
-
-
-def _unusable(manifest: Manifest, name: str, place: Place) -> Iterator[Problem]:
-    service = manifest.services[name]
-    if name in manifest.images:
-        yield Problem("stands under 'images' as well; a service is no third-party image", place)
-    if service.image is False and service.api is not None:
-        yield Problem(
-            "has 'api' but no image; a service that is only configuration is locked by its commit", place
-        )
-    try:
-        manifest.image_of(name, "0" * 40)
-    except ValueError as error:
-        yield Problem(f"its image cannot be named: {error}", place, "give the service an 'image' of its own")
 
 
 def _paths_through_links(manifest: Manifest, document: Document, root: Path) -> list[Problem]:
