@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -75,6 +76,10 @@ KINDS = {
     "job": Kind(("sh", "-c", "echo migrated; sleep 0.3"), Behaviour(exits_after=0.3, prints=("migrated",))),
     "fails": Kind(
         ("sh", "-c", "echo broken >&2; exit 3"), Behaviour(exits_after=0, exit_code=3, prints=("broken",))
+    ),
+    "greedy": Kind(
+        ("dd", "if=/dev/zero", "of=/dev/null", "bs=128M", "count=3"),
+        Behaviour(exits_after=0.1, out_of_memory=True),
     ),
     "floods": Kind(
         ("sh", "-c", f"seq 1 {FLOOD}; {STAYS}"),
@@ -198,9 +203,8 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]
         fake = FakeStackEngine(clock)
 
         def make(kind: Kind) -> str:
-            name = next(key for key, value in KINDS.items() if value is kind).replace(" ", "-")
-            digest = f"{list(KINDS.values()).index(kind):064x}"
-            return fake.add(f"registry.example/{name}@sha256:{digest}", kind.behaviour, pulled=False)
+            digest = hashlib.sha256(repr(kind).encode()).hexdigest()
+            return fake.add(f"registry.example/busybox@sha256:{digest}", kind.behaviour, pulled=False)
 
         yield Subject(fake, clock, tmp_path, make, f"registry.example/missing@sha256:{'e' * 64}")
         return
@@ -316,9 +320,12 @@ def test_the_text_of_a_project_is_a_project_again(subject: Subject, tmp_path: Pa
 
 
 def test_an_image_is_here_once_it_was_pulled(subject: Subject) -> None:
-    reference = subject.image("plain")
+    reference = subject.make_image(Kind(("echo", uuid.uuid4().hex), Behaviour()))
+    assert subject.engine.present([reference]) == subject.engine.present([]) == frozenset()
+    heard: list[tuple[int, int]] = []
+    subject.engine.pull(reference, None, lambda here, known: heard.append((here, known)))
     assert subject.engine.present([subject.missing, reference]) == {reference}
-    assert subject.engine.present([subject.missing]) == subject.engine.present([]) == frozenset()
+    assert all(0 <= here <= known for here, known in heard)
     # Once more is harmless.
     subject.engine.pull(reference, None, lambda *_: None)
 
@@ -379,6 +386,14 @@ def test_a_service_that_exits_says_with_what(subject: Subject) -> None:
     details = subject.engine.details(web.id)
     assert (details.exit_code, details.out_of_memory, details.restarts) == (3, False, 0)
     assert subject.engine.logs(web.id, 10) == "broken\n"
+
+
+def test_a_service_that_needs_more_memory_than_it_has_says_so(subject: Subject) -> None:
+    call = subject.stack({"web": {"image": "greedy", "mem_limit": "6m"}})
+    subject.up(call)
+    web = subject.state(call, "web", "exited")
+    details = subject.engine.details(web.id)
+    assert (web.exit_code, details.out_of_memory, details.memory_limit) == (137, True, 6 * 1024 * 1024)
 
 
 @pytest.mark.parametrize(

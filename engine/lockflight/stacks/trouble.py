@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 from lockflight.errors import OutsideError
 from lockflight.ports.stack_engine import Container, Details, StackEngine
 from lockflight.stacks.readiness import ServiceState
+from lockflight.stacks.suites.output import Mask
 
 LINES_SHOWN = 20
-_MOST_LOG_BYTES = 64 * 1024 * 1024
+# More nobody reads, and of a service that floods its log the engine needs a second for each few of them.
+_MOST_LOG_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,21 @@ _WORDS = {
 }
 
 
-def save_all_logs(engine: StackEngine, stack: str, folder: Path) -> tuple[Path, ...]:
-    """The whole output of every container as a file; what cannot be had does not keep the others from it."""
+def save_all_logs(engine: StackEngine, stack: str, folder: Path, mask: Mask) -> tuple[Path, ...]:
+    """The output of every container as a file, without secrets: the files become artefacts of a CI.
+    What cannot be had does not keep the others from it."""
     saved = []
-    folder.mkdir(parents=True, exist_ok=True)
-    for container in engine.containers(stack):
-        path = folder / f"{container.name}.log"
-        with contextlib.suppress(OutsideError):
-            engine.save_logs(container.id, path, _MOST_LOG_BYTES)
-            saved.append(path)
+    with tempfile.TemporaryDirectory(prefix="lockflight-") as scratch:
+        for container in engine.containers(stack):
+            path = folder / f"{container.name}.log"
+            with contextlib.suppress(OutsideError, OSError):
+                folder.mkdir(parents=True, exist_ok=True)
+                engine.save_logs(container.id, Path(scratch) / "log", _MOST_LOG_BYTES)
+                _copy_masked(Path(scratch) / "log", path, mask)
+                saved.append(path)
     return tuple(saved)
+
+
+def _copy_masked(source: Path, target: Path, mask: Mask) -> None:
+    with source.open("rb") as lines, target.open("wb") as masked:
+        masked.writelines(map(mask, lines))

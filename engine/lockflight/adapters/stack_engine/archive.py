@@ -34,7 +34,7 @@ def files_in(pieces: Iterable[bytes], pattern: str, depth: int) -> dict[str, byt
                 if content is not None:
                     found[_name(member)] = content.read()
     except (tarfile.TarError, EOFError) as error:
-        raise OutsideError(f"files cannot be taken out of the container: {error}") from error
+        raise OutsideError(f"the Docker engine sent an archive that cannot be read: {error}") from error
     return found
 
 

@@ -21,7 +21,7 @@ _SECONDS = 60.0
 _BUILD_SECONDS = 2 * 60 * 60.0
 _LINES_OF_A_BUILD = 20
 # Settings of a person that would change what the same call does.
-_MISLEADING = ("COMPOSE_REMOVE_ORPHANS", "COMPOSE_STATUS_STDOUT", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME")
+_MISLEADING = ("COMPOSE_REMOVE_ORPHANS", "COMPOSE_STATUS_STDOUT", "COMPOSE_FILE")
 
 
 class ComposeUp:
@@ -44,7 +44,9 @@ class Compose:
     """`docker compose` with this environment; `meanwhile` is called once while its first child is at work."""
 
     def __init__(self, environment: Mapping[str, str], meanwhile: Callable[[], object]) -> None:
-        self._environment = {key: value for key, value in environment.items() if key not in _MISLEADING}
+        kept = {key: value for key, value in environment.items() if key not in _MISLEADING}
+        # Docker Desktop's client advertises on stderr.
+        self._environment = {**kept, "DOCKER_CLI_HINTS": "false"}
         self._meanwhile = meanwhile
 
     def version(self) -> str:
@@ -98,7 +100,15 @@ class Compose:
         child = self._finish(arguments, call)
         if child.ended() == 0:
             return child.output()
-        raise self._explained(child, lambda said: InputError(said, code="compose-invalid"))
+        files = " ".join(f"-f {file}" for file in call.files)
+
+        def refused(said: str) -> InputError:
+            hint = f"'docker compose {files} config' says the same"
+            return InputError(
+                f"docker compose cannot read the stack: {said}", hint=hint, code="compose-invalid"
+            )
+
+        raise self._explained(child, refused)
 
     def _explained(self, child: Child, explain: Callable[[str], LockflightError]) -> LockflightError:
         """Why it failed: Compose itself is not there or too old, or else what it said."""
@@ -114,20 +124,22 @@ class Compose:
         arguments: Sequence[str],
         call: ComposeCall | None = None,
         stdin: bytes = b"",
-        seconds: float = _SECONDS,
+        seconds: float | None = None,
     ) -> Child:
         """Run it to its end; any exit code is an answer."""
-        began = time.monotonic()
+        ends = time.monotonic() + (seconds or _SECONDS)
         child = self._spawn(arguments, call, stdin)
         try:
             self._meanwhile()
-            code = child.wait(max(0.0, seconds - (time.monotonic() - began)))
+            code = child.wait(max(0.0, ends - time.monotonic()))
         except BaseException:
             child.stop()
             raise
         if code is None:
             child.stop()
-            raise OutsideError(f"docker compose gave no answer within {seconds:g} s: {_shown(arguments)}")
+            raise OutsideError(
+                f"docker compose gave no answer within {seconds or _SECONDS:g} s: {_shown(arguments)}"
+            )
         for warning in warnings(child.complaint()):
             log.event("compose warns", message=warning)
         return child

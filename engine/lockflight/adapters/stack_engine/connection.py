@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, closing
@@ -46,7 +47,13 @@ class Connection:
         return translated(self.address.url)
 
     def stream(
-        self, path: str, settings: Mapping[str, Any], seconds: float | None = SECONDS
+        self,
+        path: str,
+        settings: Mapping[str, Any],
+        seconds: float | None = SECONDS,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
     ) -> Generator[bytes]:
         """An answer of any length, piece by piece as it comes.
 
@@ -54,22 +61,25 @@ class Connection:
         how long the engine may be silent; None is for logs that are followed.
         """
         with self.asking():
-            response = self._open(path, settings, seconds)
-        with closing(response):
-            pieces = response.iter_content(_PIECE)
-            while True:
-                with self.asking():
-                    piece = next(pieces, None)
-                if piece is None:
-                    return
-                yield piece
+            url = f"{self.client.base_url}/v{self.client.api_version}{path}"
+            response = self._opened(
+                self.client.request(
+                    method,
+                    url,
+                    params=dict(settings),
+                    headers=headers,
+                    stream=True,
+                    timeout=(SECONDS, seconds),
+                )
+            )
+        # What fails where the pieces go to does not come by here.
+        with closing(response), self.asking():
+            yield from response.iter_content(_PIECE)
 
-    def _open(self, path: str, settings: Mapping[str, Any], seconds: float | None) -> Any:
+    def _opened(self, response: Any) -> Any:
         from docker.errors import create_api_error_from_http_exception
         from requests import HTTPError
 
-        url = f"{self.client.base_url}/v{self.client.api_version}{path}"
-        response = self.client.get(url, params=dict(settings), stream=True, timeout=(SECONDS, seconds))
         try:
             response.raise_for_status()
         except HTTPError as error:
@@ -87,6 +97,7 @@ def load_library() -> None:
 def _connect(address: Address) -> APIClient:
     from docker import APIClient
 
+    _knock(address.url)
     return APIClient(
         base_url=address.url,
         version="auto",
@@ -95,6 +106,15 @@ def _connect(address: Address) -> APIClient:
         use_ssh_client=address.is_ssh,
         max_pool_size=_CONNECTIONS,
     )
+
+
+def _knock(url: str) -> None:
+    """The library leaves a socket open that it could not connect; so that is found out without it."""
+    scheme, _, path = url.partition("://")
+    if scheme == "unix" and path:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(SECONDS)
+            probe.connect(path)
 
 
 def _tls(address: Address) -> TLSConfig | None:

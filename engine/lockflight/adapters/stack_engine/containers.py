@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lockflight import logs
@@ -18,6 +18,7 @@ _HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)")
 # "Exited (137) 2 seconds ago", "Restarting (1) Less than a second ago"
 _CODE = re.compile(r"^(?:Exited|Restarting) \((-?\d+)\)")
 _ANYWHERE = {"0.0.0.0", "", "::"}  # noqa: S104 - compared with, not bound to
+_KILLED = 137
 # States in which the engine shows an exit code of no meaning.
 _NOT_ENDED = {"created", "running", "paused", "removing"}
 
@@ -60,7 +61,7 @@ def exit_code_in(status: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def ports(entries: list[Mapping[str, Any]], host: str) -> tuple[PublishedPort, ...]:
+def ports(entries: Sequence[Mapping[str, Any]], host: str) -> tuple[PublishedPort, ...]:
     """Published ports; one that is open for both kinds of addresses is told once."""
     found: dict[tuple[int, str, int], PublishedPort] = {}
     for entry in sorted(entries, key=lambda entry: ":" in str(entry.get("IP") or "")):
@@ -93,3 +94,8 @@ def details(inspected: Mapping[str, Any]) -> Details:
         probe_exit_code=latest.get("ExitCode"),
         memory_limit=memory,
     )
+
+
+def may_be_out_of_memory(found: Details) -> bool:
+    """Whether it looks as if memory was why it was killed, and the engine has not said so yet."""
+    return found.exit_code == _KILLED and found.memory_limit is not None and not found.out_of_memory

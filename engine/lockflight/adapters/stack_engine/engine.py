@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lockflight.adapters.registry_oci.credentials import DockerCredentials
 from lockflight.adapters.stack_engine import containers, stacks
 from lockflight.adapters.stack_engine.compose import Compose, ComposeUp
 from lockflight.adapters.stack_engine.connection import Connection, load_library
@@ -26,6 +26,10 @@ from lockflight.ports.stack_engine import (
     SuiteContainer,
 )
 
+# The engine may tell that a container was killed a moment before it tells that memory was why.
+_LOOKS_FOR_MEMORY = 6
+_LOOK_SECONDS = 0.1
+
 
 class DockerStackEngine:
     """The engine that this environment's docker client would use. May be used by many threads at once."""
@@ -33,7 +37,7 @@ class DockerStackEngine:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._connection = Connection(environment)
         self._compose = Compose(environment, load_library)
-        self._images = Images(self._connection, DockerCredentials(environment))
+        self._images = Images(self._connection, environment)
         self._output = Output(self._connection)
         self._suites = Suites(self._connection)
 
@@ -71,8 +75,13 @@ class DockerStackEngine:
         )
 
     def details(self, container: str) -> Details:
-        with self._connection.asking():
-            return containers.details(self._connection.client.inspect_container(container))
+        for _ in range(_LOOKS_FOR_MEMORY):
+            with self._connection.asking():
+                found = containers.details(self._connection.client.inspect_container(container))
+            if not containers.may_be_out_of_memory(found):
+                break
+            time.sleep(_LOOK_SECONDS)
+        return found
 
     def running_images(self, stack: str) -> tuple[RunningImage, ...]:
         host = self._connection.address.host

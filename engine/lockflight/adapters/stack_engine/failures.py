@@ -11,7 +11,15 @@ from lockflight import docker_hints, logs
 from lockflight.errors import OutsideError
 
 
-class NotThere(OutsideError):
+class EngineRefused(OutsideError):
+    """The engine answered that it will not; `said` are its own words."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"the Docker engine refused: {said}")
+        self.said = said
+
+
+class NotThere(EngineRefused):
     """The engine has no such container, image, network or file."""
 
 
@@ -30,9 +38,9 @@ def translated(address: str) -> Iterator[None]:
     try:
         yield
     except NotFound as error:
-        raise NotThere(f"the Docker engine refused: {explanation(error)}") from error
+        raise NotThere(explanation(error)) from error
     except APIError as error:
-        raise OutsideError(f"the Docker engine refused: {explanation(error)}") from error
+        raise EngineRefused(explanation(error)) from error
     except TLSParameterError as error:
         raise OutsideError(f"the Docker engine's certificates cannot be used: {error.msg}") from error
     except (

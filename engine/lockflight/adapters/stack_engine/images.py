@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from lockflight import logs
-from lockflight.adapters.registry_oci.credentials import Credentials, CredentialStore
 from lockflight.adapters.stack_engine.connection import Connection
-from lockflight.adapters.stack_engine.failures import explanation
+from lockflight.adapters.stack_engine.failures import EngineRefused
 from lockflight.errors import InputError, OutsideError
 from lockflight.names import parse_reference
 from lockflight.ports.stack_engine import ImageMissing, ImageUnpullable, Pulled
 
+if TYPE_CHECKING:
+    from lockflight.adapters.registry_oci.credentials import Credentials, CredentialStore
+
+# How long an engine may say nothing about a pull: it tells of every megabyte, but not of a registry that hangs.
+_SILENT_SECONDS = 10 * 60
 _MISSING = ("manifest unknown", "name unknown", "not found", "no matching manifest")
 _DENIED = ("denied", "unauthorized", "no basic auth", "authentication required", "forbidden")
 _FULL = "no space left on device"
@@ -29,9 +36,16 @@ def canonical(reference: str) -> str:
 
 
 class Images:
-    def __init__(self, connection: Connection, credentials: CredentialStore) -> None:
+    def __init__(self, connection: Connection, environment: Mapping[str, str]) -> None:
         self._connection = connection
-        self._credentials = credentials
+        self._environment = environment
+
+    @cached_property
+    def _credentials(self) -> CredentialStore:
+        # Its package loads much that most commands have no use for.
+        from lockflight.adapters.registry_oci.credentials import DockerCredentials
+
+        return DockerCredentials(self._environment)
 
     def present(self, references: Sequence[str]) -> frozenset[str]:
         if not references:
@@ -65,24 +79,23 @@ class Images:
                 pulled(layers.here, layers.known)
 
     def _messages(self, reference: str, platform: str | None, host: str) -> Iterator[dict[str, Any]]:
-        from docker.errors import APIError
-
-        found = self._credentials.find(host).credentials
-        with self._connection.asking():
-            client = self._connection.client
-            try:
-                messages = client.pull(
-                    reference, stream=True, decode=True, platform=platform, auth_config=_login(found)
-                )
-            except APIError as error:
-                raise refusal(reference, host, explanation(error), self._trouble(host)) from error
-        while True:
-            with self._connection.asking():
-                message = next(messages, None)
-            if message is None:
-                return
-            if isinstance(message, dict):
-                yield message
+        image = parse_reference(reference)
+        settings = {"fromImage": image.name, "tag": image.digest or image.tag or "latest"}
+        pieces = self._connection.stream(
+            "/images/create",
+            {**settings, **({"platform": platform} if platform else {})},
+            _SILENT_SECONDS,
+            method="POST",
+            headers={"X-Registry-Auth": _login(self._credentials.find(host).credentials)},
+        )
+        try:
+            for line in _lines(pieces):
+                with self._connection.asking():
+                    message = json.loads(line)
+                if isinstance(message, dict):
+                    yield message
+        except EngineRefused as error:
+            raise refusal(reference, host, error.said, self._trouble(host)) from error
 
     def _trouble(self, host: str) -> str:
         """What stood in the way of credentials; worth saying only when the registry said no."""
@@ -144,14 +157,26 @@ def _host(reference: str) -> str:
         raise InputError(str(error)) from error
 
 
-def _login(found: Credentials | None) -> dict[str, str]:
-    """Credentials as the engine's API wants them; an empty one keeps the library from looking for its own."""
-    if found is None:
-        return {}
-    words = {
-        "username": found.username,
-        "password": found.password,
-        "identitytoken": found.identity_token,
-        "registrytoken": found.registry_token,
-    }
-    return {key: value for key, value in words.items() if value}
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line for line in whole if line.strip())
+    if rest.strip():
+        yield rest
+
+
+def _login(found: Credentials | None) -> str:
+    """Credentials as the engine's API wants them in a header."""
+    words = (
+        {
+            "username": found.username,
+            "password": found.password,
+            "identitytoken": found.identity_token,
+            "registrytoken": found.registry_token,
+        }
+        if found
+        else {}
+    )
+    text = json.dumps({key: value for key, value in words.items() if value})
+    return base64.urlsafe_b64encode(text.encode()).decode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -72,7 +71,7 @@ class Output:
             # Fewer than asked for: that was all.
             if received >= most_bytes or count < lines or lines == most_lines:
                 break
-            lines = min(most_lines, max(lines * 4, lines * most_bytes * 2 // max(received, 1)))
+            lines = min(most_lines, max(lines * 4, lines * most_bytes * 5 // 4 // max(received, 1)))
         try:
             path.write_bytes(kept)
         except OSError as error:
@@ -80,20 +79,21 @@ class Output:
 
     def _end_of(self, container: str, lines: int, most_bytes: int) -> tuple[bytes, int, int]:
         """The last bytes of so many lines, how many bytes they all were, and how many lines."""
-        pieces: deque[bytes] = deque()
-        size = received = count = 0
+        kept = bytearray()
+        received = count = 0
         with closing(self._texts(container, {"tail": lines, "timestamps": 1}, SECONDS)) as texts:
             for text in texts:
-                pieces.append(text)
-                size, received = size + len(text), received + len(text)
+                kept += text
+                received += len(text)
                 # A very long line comes in several parts, and the engine counts each of them.
                 count += max(1, text.count(b"\n"))
-                while size - len(pieces[0]) >= most_bytes:
-                    size -= len(pieces.popleft())
+                # Cut now and then only: each time moves all that is kept.
+                if len(kept) > most_bytes * 5 // 4:
+                    del kept[:-most_bytes]
                 # A container that prints faster than we read would keep us for ever.
                 if count > 3 * lines:
                     break
-        return _from_a_line(b"".join(pieces), most_bytes), received, count
+        return _from_a_line(bytes(kept[-most_bytes:]), received > most_bytes), received, count
 
     def follow_all(self, containers: Sequence[Container], write: Callable[[str], None]) -> None:
         """Every line of all of them, with its service in front, until all have ended."""
@@ -148,10 +148,7 @@ def _labels(containers: Sequence[Container]) -> dict[str, str]:
     return {one.id: one.service if services.count(one.service) == 1 else one.name for one in containers}
 
 
-def _from_a_line(text: bytes, most_bytes: int) -> bytes:
-    """The last bytes, beginning with a whole line where one begins in them."""
-    if len(text) <= most_bytes:
-        return text
-    cut = text[-most_bytes:]
-    _, newline, rest = cut.partition(b"\n")
-    return rest if newline and rest else cut
+def _from_a_line(text: bytes, is_cut: bool) -> bytes:
+    """The text without the rest of the line that was cut, unless that would leave out the most of it."""
+    rest = text.partition(b"\n")[2]
+    return rest if is_cut and len(rest) > len(text) // 2 else text

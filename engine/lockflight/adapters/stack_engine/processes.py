@@ -159,7 +159,13 @@ def stop_children() -> None:
 def spawn(arguments: Sequence[str], environment: Mapping[str, str], stdin: bytes = b"") -> Child:
     """Start a program; it is ended with us, even by a kill -9 where the system can do that."""
     try:
-        return _starter.submit(children.start, arguments, environment, stdin).result()
+        starting = _starter.submit(children.start, arguments, environment, stdin)
+        try:
+            return starting.result()
+        except KeyboardInterrupt:
+            # Nobody will ever hold it in hands, so nobody else would stop it.
+            starting.add_done_callback(lambda started: started.result().stop())
+            raise
     except FileNotFoundError as error:
         raise OutsideError(f"{arguments[0]} is not installed") from error
     except ValueError as error:  # a NUL byte in an argument

@@ -15,7 +15,7 @@ from typing import Any
 from lockflight import logs
 from lockflight.adapters.stack_engine import containers
 from lockflight.adapters.stack_engine.connection import Connection
-from lockflight.adapters.stack_engine.failures import explanation
+from lockflight.adapters.stack_engine.failures import EngineRefused, NotThere
 from lockflight.errors import OutsideError, Problem
 from lockflight.ports.stack_engine import STACK
 
@@ -60,14 +60,16 @@ class Removal:
 
     def _all(self, remove: Callable[[Mapping[str, Any]], None], entries: list[dict[str, Any]]) -> list[str]:
         def attempt(entry: Mapping[str, Any]) -> str | None:
-            from docker.errors import APIError
-
-            with self._connection.asking():
-                try:
+            try:
+                with self._connection.asking():
                     remove(entry)
-                except APIError as error:
-                    # Gone is what we wanted.
-                    return None if error.status_code == 404 else explanation(error)
+            except NotThere:
+                return None  # gone is what we wanted
+            except EngineRefused as error:
+                return error.said
+            except OutsideError as error:
+                # A large volume may take longer than we wait for an answer; the next round looks again.
+                return str(error)
             return None
 
         if not entries:
