@@ -72,8 +72,15 @@ def test_a_project_is_read_with_the_variables_that_were_given(machine: Machine) 
 
 def test_settings_of_a_person_change_nothing(machine: Machine) -> None:
     machine.docker("echo '{}'")
-    machine.engine(COMPOSE_REMOVE_ORPHANS="1", COMPOSE_PROJECT_NAME="other").read(machine.call)
+    machine.engine(COMPOSE_REMOVE_ORPHANS="1", COMPOSE_FILE="other.yaml").read(machine.call)
     assert "COMPOSE_" not in machine.read("environment")
+
+
+def test_the_name_that_a_person_gives_the_project_by_a_variable_is_compose_s_business(machine: Machine) -> None:
+    """It is part of how Compose reads the files; a stack of ours is named on the command line, which wins."""
+    machine.docker("echo '{}'")
+    machine.engine(COMPOSE_PROJECT_NAME="mine").read(machine.call)
+    assert "COMPOSE_PROJECT_NAME=mine" in machine.read("environment")
 
 
 def test_warnings_are_no_part_of_the_message_and_are_logged(
@@ -86,7 +93,7 @@ def test_warnings_are_no_part_of_the_message_and_are_logged(
     )
     with pytest.raises(InputError) as caught:
         engine.read(machine.call)
-    assert str(caught.value) == "services.web: wrong"
+    assert str(caught.value) == "docker compose cannot read the stack: services.web: wrong"
     assert caught.value.problems[0].code == "compose-invalid"
     assert ("compose warns", {"message": "The TAG variable is not set"}) in heard
 
