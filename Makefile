@@ -55,7 +55,7 @@ docs: ## write the generated reference in docs/ anew
 	$(python) -m lockflight.reference
 
 .PHONY: bench
-bench: ## measure against curl, skopeo and the Docker SDK
+bench: ## measure against curl, skopeo, the Docker SDK and Compose
 	@.ci/setup bench
 	@$(python) tests/bench/run.py
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from lockflight.adapters.registry_oci import OciRegistry
 from lockflight.testing.clock import FakeClock
@@ -14,6 +15,10 @@ from lockflight.testing.registry import RegistryServer
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.registry_process import RealRegistry, docker_registry
 from tests.support.stack_images import StackImages, images_in
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 OpenRegistry = Callable[..., OciRegistry]
 

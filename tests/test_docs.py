@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lockflight.cli.app import COMMANDS, command_parser
+from lockflight.locks import convert
 from lockflight.reference import PAGES
 
 ROOT = Path(__file__).parent.parent
@@ -55,7 +57,7 @@ def shown_commands(path: Path) -> list[tuple[str, list[str]]]:
 def test_every_command_line_that_is_shown_exists_with_its_options(path: Path) -> None:
     for line, words in shown_commands(path):
         named = [word for word in words[1:] if not word.startswith("-")]
-        pairs = [" ".join(pair) for pair in zip(named, named[1:], strict=False)]
+        pairs = [" ".join(pair) for pair in itertools.pairwise(named)]
         command = next((word for word in (*pairs, *named) if word in COMMANDS), None)
         if command is None:
             assert named == [] or words[1].startswith("-"), f"{path.name}: {line}"
@@ -89,3 +91,16 @@ def test_python_dash_m_is_the_same_command() -> None:
         [sys.executable, "-m", "lockflight", "--version"], capture_output=True, text=True, check=True
     )
     assert said.stdout.startswith("lockflight ")
+
+
+def test_every_export_is_described_by_its_own_words() -> None:
+    exports = PAGES["formats.md"]().split("## Exports")[1]
+    described = dict(re.findall(r"^- \*\*(.+?)\*\*: (.+)$", exports, re.MULTILINE))
+    assert described.keys() == convert.FORMATS.keys()
+    assert len(set(described.values())) == len(described)
+    assert described["cyclonedx"].startswith("A CycloneDX 1.6 bill of materials")
+
+
+@pytest.mark.parametrize("name", ["lock.md", "records.md"])
+def test_every_field_of_a_lock_and_a_record_is_explained(name: str) -> None:
+    assert not re.findall(r"^\| `.+?` \|  \|", PAGES[name](), re.MULTILINE)

@@ -66,6 +66,8 @@ def test_short_names_are_completed_as_docker_does(short: str, full: str) -> None
         ("", "is empty"),
         (" cart", "white space"),
         ("acme/Cart", "lower case"),
+        ("ghcr.io/Acme/cart:V1", "lower case"),
+        ("localhost:5000/acme/Cart@sha256:" + "a" * 64, "lower case"),
         ("https://ghcr.io/acme/cart", "without the protocol"),
         ("ghcr.io/acme/cart:", "the tag may hold"),
         ("ghcr.io/acme/cart:-x", "the tag may hold"),

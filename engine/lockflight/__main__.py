@@ -15,8 +15,10 @@ def main() -> None:
         return
     _leave_silently_on_interruption()
     _open_what_is_closed()
+    from lockflight.cli import streams
     from lockflight.cli.app import run
 
+    streams.take_any_text()
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:  # pressed again while the first was being told

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from lockflight.errors import Place, Problem
 
+# What is found where something is missing: a finding names both of its values.
+NOTHING = "nothing"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -130,13 +130,19 @@ def _message(detail: ErrorDetails) -> str:
     if kind == "string_pattern_mismatch":
         pattern = context["pattern"]
         given = names.reference_without_secret(value) if pattern == f"^{names.IMAGE}$" else value
-        return f"{_shown(given)} does not fit; expected {_PATTERNS.get(pattern, pattern)}"
+        return f"{_shown(given)} does not fit; expected {_expected(pattern, value)}"
     if kind == "literal_error" and context.get("expected") == "1":
         return _unknown_version(value)
     expected = _KINDS.get(kind)
     if expected:
         return f"must be {expected}, not {kind_of(value)}"
     return f"{detail['msg'][:1].lower()}{detail['msg'][1:]}, not {_shown(value)}"
+
+
+def _expected(pattern: str, value: Any) -> str:
+    in_words = _PATTERNS.get(pattern, pattern)
+    is_capital = pattern == f"^{names.IMAGE}$" and isinstance(value, str) and names.has_upper_case(value)
+    return f"{in_words}; its path must be in lower case" if is_capital else in_words
 
 
 def _unknown_version(value: Any) -> str:

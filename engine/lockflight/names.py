@@ -126,12 +126,20 @@ def _why_not_a_reference(text: str) -> str:
         return "write it without the protocol"
     if "@" in text and not is_digest(text.rsplit("@", 1)[1]):
         return "the digest must be sha256: and 64 hexadecimal digits"
-    name = re.split(r"[:@]", text.rsplit("/", 1)[-1], maxsplit=1)[0]
-    if name != name.lower():
+    if has_upper_case(text):
         return "the name must be in lower case"
     if re.search(r":[^/]*$", text) and not re.search(rf":{TAG}(?:@.*)?$", text):
         return "the tag may hold letters, digits, '_', '.' and '-', at most 128 of them"
     return "expected registry/path:tag or registry/path@sha256:…"
+
+
+def has_upper_case(reference: str) -> bool:
+    """Whether capitals stand in an image's path, where a registry allows none; a host and a tag may have them."""
+    first, slash, rest = reference.partition("/")
+    path = rest if slash and _is_registry_host(first) else reference
+    folders, _, name = path.rpartition("/")
+    path = f"{folders}/{re.split('[:@]', name, maxsplit=1)[0]}"
+    return path != path.lower()
 
 
 def expand(template: str, *, service: str, sha: str) -> str:

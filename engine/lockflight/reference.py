@@ -25,8 +25,8 @@ def commands() -> str:
         "# Commands",
         "",
         "Options for every command may stand before or after its name: `-C DIR` (run as if started in DIR), "
-        "`--json` (one JSON document on stdout), `-v`, `-q`, `--log FILE` (what happens, as JSON lines with a "
-        "run id).",
+        "`--json` (one JSON document on stdout), `-v` (say more), `-q` (beside the result, say only what went "
+        "wrong), `--log FILE` (what happens, as JSON lines with a run id).",
         "",
         "Results go to stdout, everything else to stderr. [Exit codes](exit-codes.md) are the same for all.",
     ]
@@ -104,7 +104,7 @@ def formats() -> str:
         lines += [f"- **{known.name}**: {_first_paragraph(doc)}"]
     lines += ["", "## Exports: what is written", ""]
     for name, written in convert.FORMATS.items():
-        doc = inspect.getdoc(sys.modules[written.render.__module__]) or ""
+        doc = inspect.getdoc(written.module) or ""
         lines += [f"- **{name}**: {_first_paragraph(doc)}"]
     return _page(lines)
 

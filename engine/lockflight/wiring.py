@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lockflight.adapters.git_cli import GitCli
-from lockflight.adapters.git_process import stop_children
 from lockflight.adapters.system_clock import SystemClock
 from lockflight.concurrency import at_interruption
-from lockflight.config import Manifest, find_manifest, read_manifest
-from lockflight.errors import InputError
+from lockflight.places import MANIFEST, manifest_folder
 from lockflight.ports.clock import Clock
-from lockflight.ports.git import Git
-from lockflight.ports.registry import Registry
-from lockflight.ports.stack_engine import StackEngine
+
+if TYPE_CHECKING:
+    from lockflight.config import Manifest
+    from lockflight.ports.git import Git
+    from lockflight.ports.registry import Registry
+    from lockflight.ports.stack_engine import StackEngine
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Engine:
 
 def connect(folder: Path, environment: Mapping[str, str]) -> Engine:
     """The engine of the manifest in this folder or the nearest one above."""
+    from lockflight.config import find_manifest, read_manifest
+
     path = find_manifest(folder)
     called = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
     return Engine(path.parent, read_manifest(path, called=called), environment)
@@ -54,6 +57,9 @@ def connect(folder: Path, environment: Mapping[str, str]) -> Engine:
 
 def connect_git(folder: Path) -> Git:
     """The repository around a folder. Its processes do not outlive this one."""
+    from lockflight.adapters.git_cli import GitCli
+    from lockflight.adapters.git_process import stop_children
+
     at_interruption(stop_children)
     return GitCli(folder)
 
@@ -73,11 +79,12 @@ def system_clock() -> Clock:
 
 def connect_registry(folder: Path, environment: Mapping[str, str]) -> Registry:
     """The registries for a command that needs no manifest, but heeds the settings of one that is there."""
-    try:
-        path = find_manifest(folder)
-    except InputError:
+    where = manifest_folder(folder)
+    if where is None:
         return open_registry(environment, frozenset())
-    return open_registry(environment, read_manifest(path).insecure_registries())
+    from lockflight.config import read_manifest
+
+    return open_registry(environment, read_manifest(where / MANIFEST).insecure_registries())
 
 
 def open_registry(environment: Mapping[str, str], insecure: frozenset[str]) -> Registry:

@@ -26,6 +26,8 @@ _DEEPEST = 64
 
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _OCTAL_OR_HEX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+# Behind a letter or a digit it begins no comment.
+_SIGN = re.compile(r"(?<=\W)#")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _WORDS: dict[str, Any] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -92,6 +94,26 @@ class _ColonInFlow(Exception):
 def _built(text: str, name: str, parser: Any) -> Document:
     builder = _Builder(name)
     return Document(builder.build(_events(parser, text, name)), name, builder.lines)
+
+
+def first_comment_behind_content(text: str, name: str) -> int | None:
+    """The first line in which a comment stands behind something else; one that has a line to itself is none."""
+    signs = {
+        (number, sign.start())
+        for number, line in enumerate(text.split("\n"))
+        if not line.lstrip().startswith("#")
+        for sign in _SIGN.finditer(line)
+    }
+    if not signs:
+        return None
+    for event in _events(_parser(text), text, name):
+        if type(event).__name__ == "ScalarEvent":
+            start, end = event.start_mark, event.end_mark
+            first, last = (start.line, start.column), (end.line, end.column)
+            signs = {sign for sign in signs if not first <= sign < last}
+        if not signs:
+            return None
+    return min(signs)[0] + 1
 
 
 def parse_json(text: str, name: str) -> Any:

@@ -128,3 +128,25 @@ def test_what_went_wrong_is_kept_as_it_is(said: str) -> None:
 
 def test_what_could_command_a_terminal_does_not() -> None:
     assert complaint("bad \x07\x1b]0;title\x07 end\n").isprintable()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ComposeCall((Path("/a/stack.yaml"),)),
+        ComposeCall((Path("/a/stack.yaml"), Path("/b/more.yaml")), Path("/a"), (), ("x", "y"), "shop-1"),
+        ComposeCall((Path("/a/stack.yaml"),), env_files=(Path("/a/.env"), Path("/a/other.env"))),
+    ],
+)
+def test_what_is_only_read_begins_as_python_on_whales_begins_it(call: ComposeCall) -> None:
+    from python_on_whales.client_config import ClientConfig
+
+    theirs = ClientConfig(
+        client_call=["/bin/sh"],
+        compose_files=list(call.files),
+        compose_profiles=list(call.profiles),
+        compose_env_files=["/dev/null"] if call.env_files == () else list(call.env_files or ()),
+        compose_project_name=call.name,
+        compose_project_directory=call.directory,
+    ).docker_compose_cmd
+    assert commands.config("/bin/sh", call, as_json=False) == [*map(str, theirs), "config"]

@@ -23,7 +23,7 @@ def facts() -> dict[str, str]:
         "curl": _said("curl", "--version").split()[1],
         "skopeo": _said("skopeo", "--version").split()[-1],
         "Docker": f"engine {_said('docker', 'version', '--format', '{{.Server.Version}}')}, "
-        f"SDK {version('docker')}",
+        f"SDK {version('docker')}, Compose {_said('docker', 'compose', 'version', '--short')}",
         "git": _said("git", "--version").split()[-1],
     }
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 # No single process of the benchmark takes minutes; one that hangs must not hold up the machine.
 DEADLINE = 600
+# What a process that is told to end may take to tidy up after itself.
+_SECONDS_TO_END = 30
 # Linux counts the memory of whoever starts a process into the peak of what is started, so a small process
 # of its own stands between the benchmark and what is measured.
 _LAUNCHER = """
@@ -60,6 +65,47 @@ def run(
             f"{' '.join(command)[:300]} ended with {done.returncode}:\n{said[-1500:]}{done.stderr[-1500:]}"
         )
     return Finished(seconds, said)
+
+
+def run_together(commands: Sequence[Sequence[str]], *, folder: Path) -> float:
+    """Run these at once and insist that all succeed; how long it took until the last had ended.
+
+    Each has a session of its own: an interruption reaches us alone, and we tell them to end, and wait for that.
+    """
+    started = time.perf_counter()
+    with ExitStack() as running:
+        for child in [running.enter_context(_child(command, folder)) for command in commands]:
+            child.wait(DEADLINE)
+        return time.perf_counter() - started
+
+
+@contextmanager
+def _child(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    with tempfile.TemporaryFile("w+") as said:
+        child = subprocess.Popen(
+            command, cwd=folder, env=_environment(None), stdin=subprocess.DEVNULL, stdout=said,
+            stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield child
+        finally:
+            _end(child)
+        if child.returncode:
+            said.seek(0)
+            raise Broken(f"{' '.join(command)[:300]} ended with {child.returncode}:\n{said.read()[-3000:]}")
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """Ask it and all that it started to end, and then insist."""
+    if child.poll() is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+    try:
+        child.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 def peak_memory(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> float:

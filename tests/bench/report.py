@@ -29,6 +29,15 @@ class Table:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One thing done in two ways, by the names of their rows."""
+
+    what: str
+    own: str
+    other: str
+
+
 @dataclass(slots=True)
 class Report:
     """All that one run of the benchmark found out."""
@@ -48,6 +57,11 @@ class Report:
         return Table("Aims", ("aim", "measured", ""), rows)
 
 
+def say(text: str) -> None:
+    """What is being measured now, for whoever waits."""
+    print(f"bench: {text}", flush=True)
+
+
 def comparison(
     title: str, measured: Measured, base: str, *, note: str = "", scaled: frozenset[str] = frozenset()
 ) -> Table:
@@ -61,6 +75,19 @@ def comparison(
     return Table(
         title, ("what", "median (lowest – highest)", f"× {base.split(',')[0]}", "rounds"), rows, note
     )
+
+
+def paired(
+    title: str, measured: Measured, pairs: Sequence[Pair], ways: tuple[str, str], *, note: str = ""
+) -> Table:
+    """Two ways side by side: the time of each, and within the rounds how often and by how much they differ."""
+    rows = [
+        (pair.what, duration(measured.spread(pair.own)), duration(measured.spread(pair.other)),
+         times(measured.ratio(pair.own, pair.other)), seconds(measured.beyond(pair.own, pair.other)),
+         str(len(measured.times[pair.own])))
+        for pair in pairs
+    ]  # fmt: skip
+    return Table(title, ("median (lowest – highest)", *ways, "×", "difference", "rounds"), rows, note)
 
 
 def duration(spread: Spread) -> str:
@@ -77,10 +104,22 @@ def times(spread: Spread) -> str:
     return f"{spread.middle:.2f} ({spread.lowest:.2f} – {spread.highest:.2f})"
 
 
+def seconds(spread: Spread) -> str:
+    """A difference, with its sign, and how far the rounds lie apart."""
+    return f"{spread.middle:+.2f} s ({spread.lowest:+.2f} – {spread.highest:+.2f})"
+
+
 def ratio_aim(wanted: str, measured: Measured, name: str, to: str, limit: float | None) -> Aim:
     """That one thing takes at most so many times as long as another; without a limit, how many it takes."""
     ratio = measured.ratio(name, to)
     return Aim(wanted, f"{times(ratio)} ×", None if limit is None else ratio.middle <= limit)
+
+
+def sum_aim(wanted: str, measured: Measured, name: str, other: str, factor: float, more: float) -> Aim:
+    """That one thing takes at most so many times as long as another, and so many seconds more."""
+    ratio, difference = measured.ratio(name, other), measured.beyond(name, other)
+    reached = measured.beyond(name, other, factor).middle <= more
+    return Aim(wanted, f"{times(ratio)} ×, {seconds(difference)}", reached)
 
 
 def _shown(table: Table) -> str:

@@ -55,6 +55,11 @@ class Measured:
         own, other = self.times[name], self.times[to]
         return Spread.of([own[number] / other[number] for number in own.keys() & other.keys()])
 
+    def beyond(self, name: str, other: str, factor: float = 1) -> Spread:
+        """How many seconds `name` takes more than so many times as long as `other`, round by round."""
+        own, others = self.times[name], self.times[other]
+        return Spread.of([own[number] - factor * others[number] for number in own.keys() & others.keys()])
+
     def fastest(self, among: Sequence[str]) -> str:
         return min(among, key=lambda name: self.spread(name).middle)
 

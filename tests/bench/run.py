@@ -1,4 +1,4 @@
-"""Measure lockflight beside curl, skopeo and the Docker SDK, and print the ratios: what `make bench` runs.
+"""Measure lockflight beside curl, skopeo, the Docker SDK and Compose, and print the ratios: what `make bench` runs.
 
 This is a benchmark and no test: it fails when something does not work, and never because it was slow.
 """
@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = """examples:
   make bench                                  the whole measurement
   .venv/bin/python tests/bench/run.py --quick          a small one, to see whether it works
+  .venv/bin/python tests/bench/run.py --only stacks    stacks alone, on the engine of this machine
   .venv/bin/python tests/bench/run.py --write-docs     and put the table into docs/performance.md
 """
 
@@ -23,8 +24,10 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="50 images and few rounds")
-    parser.add_argument("--only", nargs="+", choices=("images", "start", "memory"), help="these parts alone")
+    parser.add_argument("--quick", action="store_true", help="50 images, small stacks, few rounds")
+    parser.add_argument(
+        "--only", nargs="+", choices=("images", "start", "memory", "stacks"), help="these parts alone"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single time into this file")
     parser.add_argument("--write-docs", action="store_true", help="put the table into docs/performance.md")
     return parser.parse_args()
@@ -35,7 +38,7 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     from tests.bench.whole import run_whole
 
-    # As for Ctrl-C: the registry is stopped and the scratch folder removed on the way out.
+    # As for Ctrl-C: what was started is stopped and removed on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = arguments()
     run_whole(

@@ -16,12 +16,16 @@ from tests.bench.peers import Limits
 from tests.bench.processes import Broken
 from tests.bench.publishing import make_services, publish
 from tests.bench.registry import running_registry
-from tests.bench.report import Aim, Report, Table, comparison, ratio_aim
+from tests.bench.report import Aim, Report, Table, comparison, ratio_aim, say
 from tests.bench.rounds import Measured, Spread, measure
 from tests.bench.shop import Shop, make_shop, third_party_images
+from tests.bench.stacks import measure_stacks
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 LARGEST_PEAK = 120
+# What is asked of repositories and a registry alone, and what wants an engine.
+OF_SHOPS = frozenset({"images", "start", "memory"})
+PARTS = (*sorted(OF_SHOPS), "stacks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,16 @@ QUICK = Size((50,), 3, 1, 10, 1, Limits(slow_rounds=1, one_by_one=10, eight_at_o
 def run_whole(*, quick: bool, only: frozenset[str], json_file: Path | None, write_docs: bool) -> None:
     """Measure, print, and write where it was asked for."""
     report = Report(facts())
-    size = QUICK if quick else WHOLE
+    parts = only or frozenset(PARTS)
     try:
-        with shops_of(size.shops) as (shops, scratch):
-            _measure(report, size, shops, scratch, only or frozenset({"images", "start", "memory"}))
+        if parts & OF_SHOPS:
+            _measure_shops(report, QUICK if quick else WHOLE, parts)
+        if "stacks" in parts:
+            _measure_stacks(report, quick=quick, wanted="stacks" in only)
     except Broken as broken:
         raise SystemExit(f"bench: {broken}") from broken
     except KeyboardInterrupt:
-        raise SystemExit("bench: interrupted; the registry is stopped and its folder removed") from None
+        raise SystemExit("bench: interrupted; what it started is stopped and removed") from None
     print(report.text())
     if json_file is not None:
         json_file.write_text(json.dumps({"facts": report.facts, **report.raw}, indent=1) + "\n")
@@ -65,22 +71,36 @@ def shops_of(counts: Sequence[int]) -> Iterator[tuple[list[Shop], Path]]:
         scratch = Path(folder)
         services = make_services(max(counts))
         with running_registry(scratch) as host:
-            _say(f"pushing {len(services)} images to a registry at {host} …")
+            say(f"pushing {len(services)} images to a registry at {host} …")
             own = [(service.path, service.commit, service.image) for service in services]
             publish(host, [*own, *third_party_images()])
             yield [make_shop(scratch / f"shop-{n}", host, services[:n]) for n in counts], scratch
 
 
+def _measure_shops(report: Report, size: Size, parts: frozenset[str]) -> None:
+    with shops_of(size.shops) as (shops, scratch):
+        _measure(report, size, shops, scratch, parts)
+
+
+def _measure_stacks(report: Report, *, quick: bool, wanted: bool) -> None:
+    if peers.engine_answers():
+        measure_stacks(report, quick=quick)
+    elif wanted:
+        raise Broken("no Docker engine answers; '.ci/setup bench' gets one")
+    else:
+        say("no Docker engine answers, so the stacks are left out")
+
+
 def _measure(report: Report, size: Size, shops: Sequence[Shop], scratch: Path, parts: frozenset[str]) -> None:
     if "images" in parts:
         for shop in shops:
-            _say(f"{len(shop.services)} images: resolving digests, and the whole lock …")
+            say(f"{len(shop.services)} images: resolving digests, and the whole lock …")
             _measure_images(report, size, shop, scratch)
     if "start" in parts:
-        _say("starting …")
+        say("starting …")
         _measure_start(report, size, shops[0], scratch)
     if "memory" in parts:
-        _say("memory …")
+        say("memory …")
         _measure_memory(report, size, shops[-1], scratch)
 
 
@@ -147,7 +167,3 @@ def _measure_memory(report: Report, size: Size, shop: Shop, scratch: Path) -> No
     wanted = f"peak memory of `lock` for {count} services under {LARGEST_PEAK} MB, empty or warm cache"
     report.aims.append(Aim(wanted, f"{highest:.1f} MB", highest < LARGEST_PEAK))
     report.raw["memory in MB"] = {name: peak.middle for name, peak in peaks.items()}
-
-
-def _say(text: str) -> None:
-    print(f"bench: {text}", flush=True)

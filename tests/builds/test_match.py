@@ -179,3 +179,10 @@ def test_the_origin_of_many_records_stays_short() -> None:
 def test_services_come_in_the_order_of_the_manifest() -> None:
     result = matched(found(service="web"), found(service="cart"))
     assert list(result.records) == ["cart", "web"]
+
+
+def test_a_build_that_names_neither_service_nor_image_is_told_how_to_name_it() -> None:
+    (finding,) = matched(found("record outputs.json", digest=DIGEST)).findings
+    assert finding.message == "names no service and no image"
+    assert "--service" in str(finding.hint)
+    assert "'services'" not in str(finding.hint)

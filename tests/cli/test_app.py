@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -403,3 +404,80 @@ def test_a_choice_that_does_not_fit_is_told_once(tmp_path: Path, capsys: pytest.
     said = capsys.readouterr().err
     assert said.count("services.cart.image: ") == 1
     assert "should be False" not in said
+
+
+def test_what_the_encoding_cannot_hold_is_written_as_an_escape() -> None:
+    done = lockflight("--help", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "COMMAND \\u2026" in done.stdout
+
+
+def test_a_result_goes_to_a_stream_of_any_encoding() -> None:
+    write_lock(builders.lock(generator="löckflight"), Path("lock.yaml"))
+    shown = lockflight("show", "lock.yaml", PYTHONIOENCODING="ascii")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "l\\xf6ckflight" in shown.stdout
+    refused = lockflight("show", "löck.yaml", PYTHONIOENCODING="ascii")
+    assert refused.returncode == 2
+    assert "l\\xf6ck.yaml" in refused.stderr
+
+
+def test_a_document_is_utf_8_whatever_the_locale_says() -> None:
+    write_lock(builders.lock(generator="löckflight"), Path("lock.yaml"))
+    command = [sys.executable, "-m", "lockflight", "show", "lock.yaml", "--json"]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+    assert json.loads(done.stdout)["generator"] == "löckflight"
+
+
+@pytest.mark.parametrize(
+    "command", [["verify", "--offline"], ["show"], ["diff", "lock.yaml"], ["export", "--format", "matrix"]]
+)
+def test_quiet_takes_nothing_away_from_the_result(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_lock(builders.lock(), tmp_path / "lock.yaml")
+    assert run([*command, "lock.yaml"]) == 0
+    aloud = capsys.readouterr().out
+    assert run(["-q", *command, "lock.yaml"]) == 0
+    assert capsys.readouterr() == (aloud, "")
+    assert aloud
+
+
+def test_the_summary_tells_notes_from_what_refuses() -> None:
+    from lockflight.cli.findings_view import as_markdown
+    from lockflight.findings import Finding
+
+    rows = as_markdown([Finding("bad", "cart", "x"), Finding("fine", "cart", "y", note=True)]).splitlines()
+    assert ["(note)" in row for row in rows] == [False, False, False, True]
+
+
+def _as_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _as_circle(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def _as_dangling_link(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (Path.mkdir, "a folder"),
+        (_as_pipe, "a pipe"),
+        (_as_circle, "a link that leads round in a circle"),
+        (_as_dangling_link, "a link that leads nowhere"),
+    ],
+)
+def test_a_manifest_that_is_no_file_is_told_as_what_it_is(
+    make: Callable[[Path], None], kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path / "lockflight.yaml")
+    for command in ("lock", "verify"):
+        assert run([command]) == 2
+        assert f"lockflight.yaml: is {kind}, and the manifest must be a file" in capsys.readouterr().err
+    assert run(["doctor"]) == 1
+    assert f"is {kind}" in " ".join(capsys.readouterr().out.split())

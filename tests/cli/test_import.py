@@ -381,3 +381,39 @@ def test_digests_are_resolved_over_http(tmp_path: Path, monkeypatch: pytest.Monk
         assert imports(tmp_path, "old.json", "-o", "new.yaml") == EXIT_DONE
 
     assert read_lock(tmp_path / "new.yaml").services["cart"].digest == built.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("{", "is not valid JSON"), ("[]", "is not a lock of a known kind")]
+)
+def test_a_file_that_cannot_be_read_stands_in_the_summary_with_its_reason(
+    text: str, reason: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder / "old/good.json", GOOD)
+    (folder / "old/bad.json").write_text(text)
+
+    assert imports(folder, "old", "--output-dir", "new") == EXIT_INPUT
+
+    out = capsys.readouterr().out
+    lines = [line.split() for line in out.splitlines()]
+    assert ["old/bad.json", "-", "-", "-", "refused", "-"] in lines
+    assert ["2", "files:", "1", "refused,", "1", "written"] in lines
+    assert reason in out
+    _, said = report(folder, capsys, "old", "--output-dir", "new")
+    (bad,) = [file for file in said["files"] if file["file"] == "old/bad.json"]
+    assert (bad["outcome"], said["totals"]["files"]) == ("refused", 2)
+    assert reason in bad["problems"][0]["message"]
+
+
+def test_an_import_that_informs_otherwise_is_written_anew(
+    folder: Path, registry: FakeRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder / "old.json", GOOD)
+    imports(folder, "old.json", "-o", "new.yaml")
+    write(
+        folder / "old.json",
+        {**GOOD, "services": {**GOOD["services"], "cart": {**entry("cart"), "submodule_path": "x"}}},
+    )
+    _, said = report(folder, capsys, "old.json", "-o", "new.yaml")
+    assert said["files"][0]["outcome"] == "written"
+    assert read_lock(folder / "new.yaml").services["cart"].path == "x"

@@ -141,3 +141,9 @@ def test_a_path_that_leads_out_is_refused(subject: Subject, path: str) -> None:
         subject.git.has_commit(path, first)
     with pytest.raises(InputError):
         subject.git.on_branch(first, "main", path, None)
+
+
+def test_the_branches_of_another_repository(subject: Subject) -> None:
+    assert subject.git.branches(subject.url) == ("main",)
+    with pytest.raises(OutsideError):
+        subject.git.branches(subject.nowhere)

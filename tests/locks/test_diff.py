@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from lockflight.builds.model import ApiSpec
 from lockflight.cli import diff_view
 from lockflight.locks.diff import LockDiff, compare
@@ -115,3 +117,69 @@ def test_the_data_for_programs_is_json() -> None:
     (service,) = data["services"]
     assert service["fields"] == ["commit", "digest", "version"]
     assert [line["author"] for line in service["commits"]] == ["Ada", "Bob"]
+
+
+def differing(**changes: object) -> LockDiff:
+    other = builders.service("orders", **changes)
+    return compare(OLD, with_services(cart=builders.service("cart"), orders=other), no_history)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"image": "ghcr.io/acme/other"}, ["image", "ghcr.io/acme/orders → ghcr.io/acme/other"]),
+        ({"tag": "v2"}, ["tag", f"{builders.commit('orders')} → v2"]),
+        ({"media_type": "x/y"}, ["media type", "index.v1+json → x/y"]),
+        (
+            {"platforms": {"linux/amd64": builders.digest("ordersamd64")}},
+            ["platforms removed", "linux/arm64"],
+        ),
+        (
+            {
+                "platforms": {
+                    "linux/amd64": builders.digest("x"),
+                    "linux/arm64": builders.digest("ordersarm64"),
+                }
+            },
+            ["linux/amd64", f"→ {builders.digest('x')[7:19]}"],
+        ),
+        (
+            {"api": ApiSpec(path="api.yaml", digest=builders.digest("ordersapi"))},
+            ["api path", "openapi.yaml → api.yaml"],
+        ),
+    ],
+)
+def test_what_stands_in_no_column_is_told_in_words(changes: dict[str, object], said: list[str]) -> None:
+    for text in (diff_view.as_text(differing(**changes)), diff_view.as_markdown(differing(**changes))):
+        (line,) = [line for line in text.splitlines() if "orders" in line and said[1] in line]
+        assert said[0] in line
+
+
+def test_a_tag_that_moves_on_with_its_commit_is_no_news() -> None:
+    moved = differing(tag="v2", commit=builders.commit("next"))
+    assert "tag" not in diff_view.as_text(moved)
+
+
+LONG = "localhost:44231/0123456789ab"
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_on_a_terminal_no_old_and_no_new_value_is_cut(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    images = [
+        {"db": LockedImage(image=f"{LONG}/{name}", tag="16-alpine", digest=builders.digest(name))}
+        for name in ("postgres", "mirror/postgres")
+    ]
+    old = builders.lock(services=OLD.services, images=images[0])
+    new = builders.lock(services={**OLD.services, "cart": NEWER}, images=images[1])
+    text = diff_view.as_text(compare(old, new, no_history))
+    assert max(map(len, text.splitlines())) <= width
+    for whole in (
+        f"{LONG}/postgres:16-alpine {builders.digest('postgres')[7:19]}",
+        f"→ {LONG}/mirror/postgres:16-alpine {builders.digest('mirror/postgres')[7:19]}",
+        f"{builders.commit('cart')[:12]} → {builders.commit('newer')[:12]}",
+        f"{builders.digest('cart')[7:19]} → {builders.digest('newer')[7:19]}",
+        "1.4.2 → 1.5.0",
+    ):
+        assert whole in text

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lockflight.errors import InputError
-from lockflight.locks.file import lock_of, plain, read_lock, render, write_lock
+from lockflight.locks.file import lock_of, plain, read_lock, render, says_the_same, write_lock
 from lockflight.locks.identity import deployed, lock_id
-from lockflight.locks.model import LockedService
+from lockflight.locks.model import LockedImage, LockedService, Source
 from lockflight.locks.quick import proven_id, service_count
 from lockflight.yaml_source import parse_document
 
@@ -136,6 +136,7 @@ def test_an_edited_digest_is_refused_with_the_reason() -> None:
         ("sha256:", "sha256:0", "does not fit; expected a digest"),
         ("pull_request: 57", "pull_request: many", "source.pull_request: must be a whole number"),
         ("  cart:\n", "  orders:\n", "stands there twice"),
+        ("image: ghcr.io/acme/cart", "image: ghcr.io/Acme/cart", "its path must be in lower case"),
     ],
 )
 def test_what_is_no_lock_is_refused_with_its_place(old: str, new: str, said: str) -> None:
@@ -217,3 +218,57 @@ def test_the_quick_proof_never_accepts_what_the_full_reader_refuses(position: in
 
 def test_the_quick_proof_speaks_of_an_untouched_lock() -> None:
     assert proven_id(LOCK_TEXT) == lock_id(plain(builders.lock()))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"version": "9"}, {"origin": "tag"}, {"tag": "v1"}, {"built": None}, {"media_type": None},
+                {"repository": None}, {"path": None}],
+)  # fmt: skip
+def test_a_lock_that_informs_otherwise_does_not_say_the_same(changes: dict[str, object]) -> None:
+    one = builders.lock()
+    other = builders.lock(services={**one.services, "cart": builders.service("cart", **changes)})
+    assert one.id == other.id
+    assert not says_the_same(one, other)
+
+
+def test_when_where_and_by_what_a_lock_was_made_makes_no_other_lock() -> None:
+    later = datetime(2027, 1, 1, tzinfo=UTC)
+    other = builders.lock(created=later, source=Source(ref="other"), generator="lockflight 9")
+    assert says_the_same(builders.lock(), other)
+    assert not says_the_same(builders.lock(), builders.lock(source=Source(parent="a" * 64)))
+
+
+def _with_a_quoted_image() -> str:
+    image = LockedImage(image="127.0.0.1:5000/shop/postgres", tag="16", digest=builders.digest("pg"))
+    return render(builders.lock(images={"db": image}))
+
+
+def test_no_line_end_that_becomes_a_comment_hides_the_next_field(tmp_path: Path) -> None:
+    text, path = _with_a_quoted_image(), tmp_path / "lock.yaml"
+    for position in (n for n, character in enumerate(text) if character == "\n"):
+        path.write_text(f"{text[:position]}#{text[position + 1 :]}")
+        if position == len(text) - 1:
+            continue
+        with pytest.raises(InputError):
+            read_lock(path)
+
+
+def test_a_comment_behind_a_value_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "lock.yaml"
+    path.write_text(_with_a_quoted_image().replace('postgres"\n', 'postgres"#'))
+    with pytest.raises(InputError) as caught:
+        read_lock(path)
+    assert "has a comment behind a value" in str(caught.value)
+    assert (
+        caught.value.problems[0].place.line
+        == path.read_text()[: path.read_text().index('"#')].count("\n") + 1
+    )
+
+
+def test_comments_of_their_own_line_and_signs_within_a_value_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "lock.yaml"
+    lock = builders.lock(
+        services={"cart": builders.service("cart", origin="record a.json#cart", version=" #1 # x")}
+    )
+    path.write_text("# ours\n" + render(lock).replace("generator:", "  # made by\ngenerator:"))
+    assert read_lock(path) == lock

@@ -462,3 +462,36 @@ def test_records_of_a_kept_service_that_disagree_are_only_noted(world: World) ->
 def test_a_parent_of_another_project_is_refused(world: World) -> None:
     with pytest.raises(InputError, match="is of project 'other'"):
         world.make(choice=Choice(only=frozenset({"cart"}), parent=builders.lock(project="other")))
+
+
+def test_a_lock_that_comes_out_as_its_parent_keeps_what_that_was_derived_from(world: World) -> None:
+    made = world.lock()
+    parent = made.model_copy(update={"source": Source(parent="a" * 64)})
+    assert world.lock(choice=Choice(only=frozenset({"cart"}), parent=parent)).source.parent == "a" * 64
+
+
+def values(made: Made) -> dict[str, tuple[str | None, str | None]]:
+    return {finding.code: (finding.expected, finding.found) for finding in refusals(made.findings)}
+
+
+def test_what_is_missing_is_told_with_both_values(world: World) -> None:
+    nowhere = builders.digest("nowhere")
+    told = values(world.make([world.record("cart", digest=nowhere, tag="none")]))
+    assert told == {"tag-missing": ("none", "nothing"), "digest-missing": (nowhere, "nothing")}
+    world.registry.delete("ghcr.io/acme/cart", world.digests["cart"])
+    assert values(world.make()) == {"image-missing": (f"ghcr.io/acme/cart:{CART}", "nothing")}
+
+
+def test_a_commit_on_another_branch_is_told_with_both_values(world: World) -> None:
+    world.manifest(MANIFEST.replace("services/cart}", "services/cart, branch: main}"))
+    world.git.remotes["https://git.example/acme/cart"] = FakeHistory(branches={"main": "e" * 40})
+    assert values(world.make()) == {"branch-mismatch": ("main", CART)}
+
+
+def test_a_branch_that_does_not_exist_is_told_as_such(world: World) -> None:
+    world.manifest(MANIFEST.replace("services/cart}", "services/cart, branch: mian}"))
+    branches = {"main": "e" * 40, "develop": "e" * 40}
+    world.git.remotes["https://git.example/acme/cart"] = FakeHistory(branches=branches)
+    made = world.make()
+    assert values(made) == {"branch-missing": ("mian", "develop, main")}
+    assert [finding.hint for finding in refusals(made.findings)] == ["did you mean 'main'?"]

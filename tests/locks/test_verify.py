@@ -147,3 +147,11 @@ def test_a_proof_asks_as_little_as_it_can(registry: FakeRegistry) -> None:
             *(f"resolve {NAME}@{digest}" for digest in lock.services["cart"].platforms.values()),
         ]
     )
+
+
+def test_what_is_gone_is_told_with_both_values(registry: FakeRegistry) -> None:
+    lock = locked(registry)
+    registry.delete(NAME, str(lock.services["cart"].digest))
+    told = {f.code: (f.expected, f.found) for f in verify(lock, registry, Silent()).findings}
+    assert told["digest-missing"] == (lock.services["cart"].digest, "nothing")
+    assert told["tag-missing"] == (lock.services["cart"].tag, "nothing")

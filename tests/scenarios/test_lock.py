@@ -267,3 +267,51 @@ def test_progress_and_findings_stay_out_of_the_result(shop: Shop) -> None:
     made = shop.run("lock", "--json")
     json.loads(made.out)
     assert made.err == ""
+
+
+def test_what_a_new_record_tells_is_written_although_the_same_is_deployed(shop: Shop) -> None:
+    digests = shop.push_all()
+    before = shop.run("lock", "--json").json
+    shop.record("cart", digests["cart"], version="1.4.2")
+    after = shop.run("lock", "--records", "ci", "--json").json
+    assert (after["id"], after["written"]) == (before["id"], True)
+    cart = shop.run("show", "--json").json["services"]["cart"]
+    assert (cart["version"], cart["origin"]) == ("1.4.2", "record ci/cart.json")
+    assert shop.run("lock", "--records", "ci", "--json").json["unchanged"]
+
+
+def test_which_lock_was_there_before_changes_nothing(shop: Shop) -> None:
+    digests = shop.push_all()
+    shop.run("lock")
+    shop.record("cart", digests["cart"], version="1.4.2")
+    shop.run("lock", "--records", "ci")
+    shop.run("lock", "--records", "ci", "-o", "fresh.yaml")
+    assert (shop.root / "fresh.yaml").read_bytes() == shop.lock.read_bytes()
+
+
+def test_set_alone_derives_from_the_lock_that_is_there(shop: Shop) -> None:
+    shop.push_all()
+    parent = shop.run("lock", "--json").json["id"]
+    kept = shop.run("show", "--json").json["services"]["orders"]
+    new = commit_file(shop.source("cart"), "fix.txt", "fix", "fix the cart")
+    git(shop.root / "services/cart", "fetch", "--quiet")
+    shop.push("cart")
+    shop.change("orders", "services/orders", "not wanted yet")
+    streamed = shop.run("lock", "--set", f"cart={new}", "-o", "-").out
+    assert f"parent: {parent}" in streamed
+    assert shop.run("lock", "--set", f"cart={new}", "--json").json["parent"] == parent
+    services = shop.run("show", "--json").json["services"]
+    assert (services["cart"]["commit"], services["orders"]) == (new, kept)
+
+
+def test_set_without_any_lock_makes_a_whole_one(shop: Shop) -> None:
+    shop.push_all()
+    made = shop.run("lock", "--set", f"cart={shop.commit('cart')}", "--json").json
+    assert (made["written"], made["parent"], made["services"]) == (True, None, 3)
+
+
+def test_quiet_says_that_a_lock_is_out_of_date_and_why(shop: Shop) -> None:
+    shop.push_all()
+    assert "written" in shop.run("-q", "lock").out
+    (shop.root / "nginx.conf").write_text("worker_processes 2;\n")
+    assert "locks/current.yaml is out of date" in shop.run("-q", "lock", "--check", code=1).err

@@ -11,7 +11,7 @@ from typing import Any
 from lockflight.config import read_manifest
 from lockflight.locks.configuration import configuration
 from lockflight.locks.file import seal
-from lockflight.locks.gather import read_stack
+from lockflight.locks.stack_files import read_stack
 from lockflight.locks.model import Lock
 from lockflight.ports.stack_engine import StackFound
 from lockflight.progress import Silent

@@ -11,7 +11,7 @@ from lockflight.adapters.git_cli import GitCli
 from lockflight.config import read_manifest
 from lockflight.locks.configuration import configuration
 from lockflight.locks.file import render, seal
-from lockflight.locks.gather import read_stack
+from lockflight.locks.stack_files import read_stack
 from lockflight.locks.model import Lock, LockedImage
 from tests.locks import builders
 from tests.support.repositories import commit_all, new_repository
@@ -55,12 +55,11 @@ class StackProject:
         third_party: Iterable[str] = (),
         *,
         images: Mapping[str, str] | None = None,
-        tag: str = "1",
         path: str = "locks/current.yaml",
     ) -> Lock:
         """The lock of what is on the disk now; `images` are those of services that run another one."""
         name, _, digest = self.image.partition("@")
-        running = {service: self.image for service in services} | dict(images or {})
+        running = dict.fromkeys(services, self.image) | dict(images or {})
         manifest = read_manifest(self.root / "lockflight.yaml")
         files, _ = configuration(manifest, self.root, read_stack(manifest, self.root, {}), GitCli(self.root))
         lock = seal(
@@ -68,9 +67,14 @@ class StackProject:
                 project=self.project,
                 services={
                     service: builders.service(
-                        service, image=name, digest=digest, tag="1", platforms={}, api=None
+                        service,
+                        image=image.partition("@")[0],
+                        digest=image.partition("@")[2],
+                        tag="1",
+                        platforms={},
+                        api=None,
                     )
-                    for service in services
+                    for service, image in running.items()
                 },
                 images={
                     image: LockedImage(image=name, tag="never-pushed", digest=digest) for image in third_party

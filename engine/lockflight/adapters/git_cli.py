@@ -92,6 +92,11 @@ class GitCli:
         here = self._on_local_branch(_full(commit), branch, path) if path is not None else None
         return here if here or not url else self._on_remote_branch(commit, branch, url)
 
+    def branches(self, url: str) -> tuple[str, ...]:
+        heads = "refs/heads/"
+        found = self._remote(url).refs(f"{heads}*")
+        return tuple(sorted(ref.removeprefix(heads) for ref in found if ref.startswith(heads)))
+
     def has_commit(self, path: str | None, commit: str) -> bool | None:
         where = self._repository(path)
         if where is None:

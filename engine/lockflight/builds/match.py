@@ -107,6 +107,15 @@ def _as_named(one: Found, owner: ServiceNames) -> Found:
     return replace(one, record=record, references=wanted)
 
 
+def _hint(said: str | None, known: Iterable[str]) -> str:
+    if said is None:
+        return (
+            "name the service: 'lockflight record --service NAME --image IMAGE --metadata FILE' makes a record "
+            "of it; or give the build's metadata, which names the image"
+        )
+    return names.did_you_mean(said, known) or "add it under 'services', or its name under 'exclude'"
+
+
 def _unassigned(one: Found, services: Sequence[ServiceNames]) -> Finding:
     said = one.record.service or one.target or one.record.image
     known = [name for entry in services for name in (entry.service, *entry.compose)]
@@ -116,8 +125,7 @@ def _unassigned(one: Found, services: Sequence[ServiceNames]) -> Finding:
         one.origin,
         f"speaks of {said}, which is no service of the manifest" if said else "names no service and no image",
         found=said,
-        hint=(names.did_you_mean(said, known) if said else None)
-        or "add it under 'services', or its name under 'exclude'",
+        hint=_hint(said, known),
         # A bake file or an ImagesLock also holds what is no service; only a name that is ours alone must fit.
         note=one.shared and one.record.service is None,
     )

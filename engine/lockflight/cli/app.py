@@ -235,7 +235,11 @@ def _global_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup, *
         "-v", "--verbose", action="store_true", default=default(False), help="say more while working"
     )
     parser.add_argument(
-        "-q", "--quiet", action="store_true", default=default(False), help="say only what went wrong"
+        "-q",
+        "--quiet",
+        action="store_true",
+        default=default(False),
+        help="beside the result, say only what went wrong",
     )
     parser.add_argument(
         "--log", metavar="FILE", default=default(None), help="write what happens as JSON lines; '-' is stderr"

@@ -18,6 +18,7 @@ from lockflight.progress import MovingLine, Progress, Silent
 
 if TYPE_CHECKING:
     from lockflight.ports.registry import Registry
+    from lockflight.ports.stack_engine import StackEngine
     from lockflight.wiring import Engine
 
 
@@ -86,17 +87,24 @@ class Context:
 
         return connect_registry(self.folder, self.environment)
 
+    @property
+    def stack_engine(self) -> StackEngine:
+        """The Docker engine, for a command that needs no manifest."""
+        from lockflight.wiring import connect_stack_engine
+
+        return connect_stack_engine(self.environment)
+
     def path(self, given: str | Path) -> Path:
         """A path that a person wrote, as seen from where the command runs."""
         return self.folder / given
 
     def result(self, text: str) -> None:
         """What was asked for, for a person: to stdout."""
-        self.document(streams.for_people(text))
+        streams.to_stdout(_with_line_end(streams.for_people(text)))
 
     def document(self, text: str) -> None:
         """What was asked for, for a program or a file: to stdout, as it is."""
-        streams.to_stdout(text if text.endswith("\n") or not text else text + "\n")
+        streams.to_stdout(_with_line_end(text), exactly=True)
 
     def json(self, document: Any) -> None:
         """The one JSON document of a `--json` run."""
@@ -130,6 +138,10 @@ def _folder(given: Path | None) -> Path:
     if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises where nobody may look
         raise InputError(f"-C: there is no folder {folder}")
     return folder
+
+
+def _with_line_end(text: str) -> str:
+    return text if text.endswith("\n") or not text else text + "\n"
 
 
 def _plain(value: Any) -> Any:

@@ -90,8 +90,8 @@ def _prefix(text: str | None) -> tuple[str, ...]:
 def _stack_names(context: Context, lock: Lock) -> StackNames:
     """How the stack calls the services, where a manifest (and in it a stack) is at hand."""
     from lockflight.locks.convert.compose import left_out, not_pinned
-    from lockflight.locks.gather import read_stack
     from lockflight.locks.pinning import ComposeImage
+    from lockflight.locks.stack_files import read_stack
 
     if manifest_folder(context.folder) is None:
         say(

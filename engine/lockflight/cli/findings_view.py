@@ -8,7 +8,7 @@ from typing import Any
 
 from lockflight.cli.context import Context
 from lockflight.cli.failures import print_failures, print_problem
-from lockflight.cli.tables import code, markdown, markdown_table, plural
+from lockflight.cli.tables import Escaped, code, markdown, markdown_table, plural
 from lockflight.errors import OutsideError
 from lockflight.findings import Finding, refusals
 from lockflight.logs import log
@@ -38,10 +38,15 @@ def as_markdown(findings: Sequence[Finding]) -> str:
     if not findings:
         return ""
     rows = [
-        [code(f.subject), code(f.code), markdown(f.message), _value(f.expected), _value(f.found)]
+        [code(f.subject), _named(f), markdown(f.message), _value(f.expected), _value(f.found)]
         for f in findings
     ]
     return markdown_table(["service", "finding", "what", "expected", "found"], rows)
+
+
+def _named(finding: Finding) -> Escaped:
+    """The finding's name; a note is told from what refuses, which alone is counted above the table."""
+    return Escaped(f"{code(finding.code)} (note)") if finding.note else code(finding.code)
 
 
 def _value(text: str | None) -> str:

@@ -17,7 +17,10 @@ from lockflight.logs import log
 
 if TYPE_CHECKING:
     from lockflight.findings import Finding
-    from lockflight.locks.convert.incoming.importing import Imported, Read
+    from lockflight.locks.convert.incoming.importing import Imported, Read, Unreadable
+
+# What becomes of a file that may be a lock and cannot be read as one.
+_UNREADABLE = "refused"
 
 
 def show(context: Context, read: Read, imported: Sequence[Imported], outcomes: Sequence[str]) -> None:
@@ -34,8 +37,8 @@ def show(context: Context, read: Read, imported: Sequence[Imported], outcomes: S
         context.detail(f"passed over, as they are something else: {names}")
     if context.as_json:
         context.json(_as_data(read, imported, outcomes))
-    elif imported:
-        context.result(_as_text(imported, outcomes))
+    elif imported or read.unreadable:
+        context.result(_as_text(read, imported, outcomes))
 
 
 def _show_findings(context: Context, imported: Sequence[Imported]) -> None:
@@ -48,7 +51,7 @@ def _show_findings(context: Context, imported: Sequence[Imported]) -> None:
                 print_problem(problem, level="note" if finding.note else "error")
 
 
-def _as_text(imported: Sequence[Imported], outcomes: Sequence[str]) -> str:
+def _as_text(read: Read, imported: Sequence[Imported], outcomes: Sequence[str]) -> str:
     rows = [
         [
             one.file.called,
@@ -60,12 +63,16 @@ def _as_text(imported: Sequence[Imported], outcomes: Sequence[str]) -> str:
         ]
         for one, outcome in zip(imported, outcomes, strict=True)
     ]
+    rows += [[one.file.called, "-", "-", "-", _UNREADABLE, "-"] for one in read.unreadable]
     parts = [table(["FILE", "SERVICES", "RESOLVED", "FINDINGS", "LOCK", "ID"], rows)]
+    if read.unreadable:
+        reasons = [[one.file.called, _reason(one)] for one in read.unreadable]
+        parts.append(table(["CANNOT BE READ", "WHY"], reasons, wrap_last=True))
     totals = _totals(imported)
     if totals:
         listed = [[code, _kind(finding), str(count)] for (code, finding), count in totals]
         parts.append(table(["FINDING", "", "COUNT"], listed))
-    parts.append(_last_line(imported, outcomes) + "\n")
+    parts.append(_last_line([*outcomes, *(_UNREADABLE for _ in read.unreadable)]) + "\n")
     return "\n".join(parts)
 
 
@@ -79,25 +86,55 @@ def _totals(imported: Sequence[Imported]) -> list[tuple[tuple[str, bool], int]]:
     return sorted(counts.items(), key=lambda entry: (entry[0][1], -entry[1], entry[0][0]))
 
 
-def _last_line(imported: Sequence[Imported], outcomes: Sequence[str]) -> str:
+def _last_line(outcomes: Sequence[str]) -> str:
     counts = Counter(outcomes)
     said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-    return f"{plural(len(imported), 'file')}: {said}"
+    return f"{plural(len(outcomes), 'file')}: {said}"
+
+
+def _reason(unreadable: Unreadable) -> str:
+    """Why, without the file's name, which stands beside it."""
+    return "; ".join(
+        ": ".join(filter(None, (_position(problem.place), problem.message)))
+        for problem in unreadable.problems
+    )
+
+
+def _position(place: Place) -> str:
+    line = f"line {place.line}" if place.line else ""
+    return ", ".join(filter(None, (line, place.path or "")))
 
 
 def _as_data(read: Read, imported: Sequence[Imported], outcomes: Sequence[str]) -> dict[str, Any]:
     everything: list[Finding] = [finding for one in imported for finding in one.findings]
     return {
-        "files": [_file_data(one, outcome) for one, outcome in zip(imported, outcomes, strict=True)],
+        "files": [
+            *(_file_data(one, outcome) for one, outcome in zip(imported, outcomes, strict=True)),
+            *(_unreadable_data(one) for one in read.unreadable),
+        ],
         "passed_over": [file.called for file in read.passed_over],
         "problems": [as_data(problem) for problem in read.problems],
         "totals": {
-            "files": len(imported),
+            "files": len(imported) + len(read.unreadable),
             "locks": sum(one.lock is not None for one in imported),
             "services": sum(one.services for one in imported),
             "resolved": sum(one.resolved for one in imported),
             "findings": dict(sorted(Counter(finding.code for finding in everything).items())),
         },
+    }
+
+
+def _unreadable_data(one: Unreadable) -> dict[str, Any]:
+    return {
+        "file": one.file.called,
+        "kind": None,
+        "outcome": _UNREADABLE,
+        "id": None,
+        "services": 0,
+        "resolved": 0,
+        "findings": [],
+        "failures": [],
+        "problems": [as_data(problem) for problem in one.problems],
     }
 
 

@@ -57,12 +57,13 @@ class LiveTable:
             return
         self._shown, self._second = shown, int(seconds)
         size = shutil.get_terminal_size((80, 24))
-        lines = [
-            self._line(state, seconds, states)[: size.columns - 1]
-            for state in self._fitting(states, size.lines - 3)
-        ]
         ready = sum(state.ready for state in states)
-        self._draw([f"{ready} of {len(states)} services ready, {seconds:.0f} s", *lines], states)
+        lines = [f"{ready} of {len(states)} services ready, {seconds:.0f} s"]
+        lines += [
+            self._line(state, seconds, states) for state in self._fitting(states, max(0, size.lines - 3))
+        ]
+        # A line that the terminal breaks would be two when the next drawing goes back up.
+        self._draw([line[: size.columns - 1] for line in lines], states)
 
     def close(self) -> None:
         """The last drawing stays."""

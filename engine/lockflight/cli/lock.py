@@ -51,7 +51,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--set", metavar="SERVICE=SHA", nargs="+", action="extend", default=[],
-        help="take this commit of a service instead of the one that the tree names",
+        help="take this commit of a service instead of the tree's, and keep the others as with --only",
     )  # fmt: skip
     parser.add_argument(
         "--from", dest="parent", metavar="LOCK", help="derive from this lock, which is named as the parent"
@@ -103,14 +103,19 @@ def _gather(
 
 
 def _parent(context: Context, options: argparse.Namespace, output: Path, called: str) -> Lock | None:
-    """The lock that the others are kept from: the named one, or with --only the one that is there."""
+    """The lock that the others are kept from: the named one, or with --only and --set the one that is there."""
     from lockflight.locks.file import read_lock
 
     if options.parent:
         return read_lock(context.path(options.parent), called=options.parent)
-    if not options.only:
+    if not (options.only or options.set):
         return None
+    if output == STDOUT:
+        output = context.engine.root / CURRENT
+        called = _called(output, context.folder)
     if not is_there(output):
+        if not options.only:
+            return None
         raise InputError(
             f"--only keeps the other services as they are in a lock, and there is no {called}",
             hint="name a lock with --from, or make a whole one first with 'lockflight lock'",
@@ -142,6 +147,7 @@ def _check(context: Context, engine: Engine, output: Path, called: str) -> int:
 def _say_whether_up_to_date(
     context: Context, called: str, lock_id: str, findings: Sequence[Finding], is_in_the_way: bool
 ) -> int:
+    from lockflight.cli.failures import say
     from lockflight.cli.findings_view import as_data, as_markdown, counted
     from lockflight.cli.github import add_summary
     from lockflight.findings import refusals
@@ -163,7 +169,7 @@ def _say_whether_up_to_date(
         return EXIT_DONE
     add_summary(context, f"### `{called}` is out of date\n\n{as_markdown(findings)}")
     what_to_do = "put that right first" if is_in_the_way else "'lockflight lock' makes a new one"
-    context.say(f"{called} is out of date: {counted(findings)}; {what_to_do}")
+    say(f"{called} is out of date: {counted(findings)}; {what_to_do}")
     return EXIT_REFUSED
 
 

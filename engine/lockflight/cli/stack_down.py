@@ -10,10 +10,12 @@ from lockflight.cli.context import Context
 from lockflight.cli.stack_options import add_name_option, stack_name, surroundings
 from lockflight.cli.which_lock import add_lock_argument
 from lockflight.errors import EXIT_DONE, InputError
+from lockflight.places import manifest_folder
 
 if TYPE_CHECKING:
-    from lockflight.ports.stack_engine import StackFound
-    from lockflight.stacks.surroundings import Surroundings
+    from pathlib import Path
+
+    from lockflight.ports.stack_engine import StackEngine, StackFound
 
 EXAMPLES = """examples:
   lockflight stack down                  the stack of locks/current.yaml
@@ -29,19 +31,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: Context, options: argparse.Namespace) -> int:
-    here = surroundings(context)
     if options.all:
         if options.name is not None or options.lock is not None:
             raise InputError("--all means every stack of the project; name no lock and no stack beside it")
-        return _all(context, here)
+        return _all(context)
+    # Without the manifest: reading it takes as long as taking down.
+    engine, root = context.stack_engine, manifest_folder(context.folder)
     name = stack_name(context, options, options.lock)
-    there = [found for found in here.engine.stacks() if found.name == name]
-    return _take_down(context, here, there, f"there is no stack {name} on the engine; nothing to do")
+    there = [found for found in engine.stacks() if found.name == name]
+    return _take_down(context, engine, root, there, f"there is no stack {name} on the engine; nothing to do")
 
 
-def _all(context: Context, here: Surroundings) -> int:
+def _all(context: Context) -> int:
     from lockflight.stacks.remove import is_somebody_elses
 
+    here = surroundings(context)
     found = here.engine.stacks(here.manifest.project)
     busy = [one for one in found if is_somebody_elses(one)]
     for one in busy:
@@ -49,18 +53,20 @@ def _all(context: Context, here: Surroundings) -> int:
             f"note: {one.name} is left alone: a lockflight that runs, or one that cannot be seen from here, tests"
             f" it; 'lockflight stack down --name {one.name}' takes it down all the same"
         )
-    project = here.manifest.project
-    return _take_down(
-        context, here, [one for one in found if one not in busy], f"no stack of {project} is on the engine"
-    )
+    mine = [one for one in found if one not in busy]
+    nothing = f"no stack of {here.manifest.project} is on the engine"
+    return _take_down(context, here.engine, here.root, mine, nothing)
 
 
-def _take_down(context: Context, here: Surroundings, found: list[StackFound], nothing: str) -> int:
+def _take_down(
+    context: Context, engine: StackEngine, root: Path | None, found: list[StackFound], nothing: str
+) -> int:
     from lockflight.cli.tables import plural
-    from lockflight.stacks.remove import take_down
+    from lockflight.stacks.remove import is_orphan, take_down
 
     for one in found:
-        take_down(here, one.name)
+        # What a killed process left behind has nothing to put in order that anybody waits for.
+        take_down(engine, root, one.name, seconds=1 if is_orphan(one) else None)
         context.say(
             f"{one.name}: taken down ({plural(one.containers, 'container')}, with networks and volumes)"
         )

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lockflight.cli.context import Context
-from lockflight.cli.which_lock import add_lock_argument, load_lock
+from lockflight.cli.which_lock import add_lock_argument, load_lock, lock_path
 from lockflight.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,11 +81,16 @@ def request(context: Context, options: argparse.Namespace, purpose: str) -> Requ
 
 def stack_name(context: Context, options: argparse.Namespace, lock: str | None) -> str:
     """The name that was given, else the one that the lock's stack has."""
-    if options.name is None:
-        from lockflight.stacks import naming
+    if options.name is not None:
+        return _checked(options.name)
+    from lockflight.files import read_text
+    from lockflight.locks.quick import proven_name
+    from lockflight.stacks import naming
 
-        return naming.name_to_keep(load_lock(context, lock)[0])
-    return _checked(options.name)
+    path, called = lock_path(context, lock)
+    # The whole reader costs as much as the rest of 'stack down'.
+    found = proven_name(read_text(path, called=called))
+    return naming.name_of(*found) if found else naming.name_to_keep(load_lock(context, lock)[0])
 
 
 def _checked(name: str) -> str:

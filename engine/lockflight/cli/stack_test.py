@@ -15,7 +15,7 @@ from lockflight.cli.stack_options import (
     request,
     surroundings,
 )
-from lockflight.errors import EXIT_DONE, EXIT_REFUSED
+from lockflight.errors import EXIT_DONE, EXIT_REFUSED, InputError
 
 if TYPE_CHECKING:
     from lockflight.stacks.outcome import TestOutcome
@@ -56,6 +56,9 @@ def run(context: Context, options: argparse.Namespace) -> int:
     from lockflight.stacks.testrun import run_test
 
     here = surroundings(context)
+    if options.evidence is not None and context.path(options.evidence).is_dir():
+        # Said now, and not when the suites have run.
+        raise InputError(f"--evidence: {options.evidence} is a folder; name a file in it")
     wanted = request(context, options, naming.KEPT if options.keep else naming.TEST)
     narrator = TestNarrator(context)
     run = TestRun(

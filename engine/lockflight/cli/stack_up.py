@@ -14,7 +14,7 @@ from lockflight.cli.stack_options import (
     request,
     surroundings,
 )
-from lockflight.errors import EXIT_DONE, EXIT_REFUSED
+from lockflight.errors import EXIT_DONE, EXIT_REFUSED, LockflightError
 
 EXAMPLES = """examples:
   lockflight stack up                                    the lock in locks/current.yaml
@@ -38,22 +38,31 @@ def run(context: Context, options: argparse.Namespace) -> int:
     from lockflight.stacks import naming
     from lockflight.stacks.alone import room_for
     from lockflight.stacks.bring_up import bring_up, checked, get_images
+    from lockflight.stacks.prepare import read_ahead
     from lockflight.stacks.trouble import look_closer
 
     here = surroundings(context)
     seconds = deadline(options, here)
     wanted = request(context, options, naming.UP)
+    named = f" --name {wanted.name}" if options.name is not None else ""
     narrator = Narrator(context)
+    read_ahead(here, wanted)
     with room_for(here, wanted.name):
         prepared = checked(here, wanted, narrator)
         get_images(here, prepared, narrator, context.progress)
-        running = bring_up(here, prepared, seconds, narrator)
+        try:
+            running = bring_up(here, prepared, seconds, narrator)
+        except (KeyboardInterrupt, LockflightError):
+            context.say(
+                f"what there is of the stack {wanted.name} is left: 'lockflight stack up{named}' goes on with it,"
+                f" 'lockflight stack down{named}' takes it down"
+            )
+            raise
     narrator.close()
     if running.started.ready:
         show_running(context, running)
         return EXIT_DONE
     show_trouble(context, running, look_closer(here.engine, running.started.wrong))
-    named = f" --name {wanted.name}" if options.name is not None else ""
     context.say(
         f"the stack {wanted.name} is left as it is, to be looked at: 'lockflight stack logs{named}' shows what it"
         f" printed, 'lockflight stack down{named}' takes it down"

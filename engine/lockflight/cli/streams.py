@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TextIO
@@ -24,10 +25,24 @@ def for_people(text: str) -> str:
     return without_commands(shown) if os.environ.get("GITHUB_ACTIONS") == "true" else shown
 
 
-def to_stdout(text: str) -> None:
-    """The result. A reader that went away has what it wanted; any other failure is told."""
+def take_any_text() -> None:
+    """Let what the standard streams' encoding cannot hold be written as an escape, which is better than a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def to_stdout(text: str, *, exactly: bool = False) -> None:
+    """The result. A reader that went away has what it wanted; any other failure is told.
+
+    `exactly` is for documents, which are UTF-8 whatever the locale says: a lock with escapes in it is none.
+    """
     try:
-        sys.stdout.write(text)
+        if exactly and isinstance(sys.stdout, io.TextIOWrapper) and not text.isascii():
+            sys.stdout.flush()
+            sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
+        else:
+            sys.stdout.write(text)
     except BrokenPipeError:
         abandon(sys.stdout)
     except OSError as error:

@@ -51,6 +51,7 @@ def _offline(context: Context, path: Path, called: str) -> int:
 
 
 def _online(context: Context, path: Path, called: str) -> int:
+    from lockflight.cli.failures import say
     from lockflight.cli.findings_view import as_data, as_markdown, counted, show_failures, show_findings
     from lockflight.cli.github import add_summary
     from lockflight.cli.tables import plural
@@ -74,7 +75,7 @@ def _online(context: Context, path: Path, called: str) -> int:
              "failures": [str(failure) for failure in checked.failures]}
         )  # fmt: skip
     if refused:
-        context.say(f"{called}: refused, {counted(findings)}; do not deploy this lock")
+        say(f"{called}: refused, {counted(findings)}; do not deploy this lock")
         add_summary(context, f"### `{called}` refused\n\n{as_markdown(findings)}")
         return EXIT_REFUSED
     add_summary(context, f"### `{called}` proven\n\n`{lock.id}`, {plural(checked.images, 'image')} as locked")

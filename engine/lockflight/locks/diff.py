@@ -11,8 +11,8 @@ from lockflight.ports.git import CommitLine
 
 Kind = Literal["added", "removed", "changed"]
 # The fields that are compared and shown, in this order. What merely informs about the same build
-# (its tag, where the record came from, when it was made) is no change.
-_FIELDS = ("commit", "image", "digest", "platforms", "version", "api")
+# (where its source and its record came from, when it was made) is no change.
+_FIELDS = ("commit", "image", "tag", "digest", "media_type", "platforms", "version", "api")
 
 
 @dataclass(frozen=True, slots=True)

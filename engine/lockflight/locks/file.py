@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from lockflight.errors import InputError, Place
-from lockflight.files import write_atomically
+from lockflight.files import read_text, write_atomically
 from lockflight.locks.identity import lock_id
 from lockflight.locks.model import Lock, LockContent
 from lockflight.models import validate
-from lockflight.yaml_source import Document, read_document
+from lockflight.yaml_source import Document, first_comment_behind_content, parse_document
 from lockflight.yaml_text import mapping_lines
 
 FIRST_LINE = "# yaml-language-server: $schema="
@@ -79,7 +79,22 @@ def write_lock(lock: Lock, path: Path, *, schema: str | None = None) -> bool:
 
 def read_lock(path: Path, called: str | None = None) -> Lock:
     """Read a lock and prove its id; whatever is wrong is one `InputError` with every problem."""
-    return lock_of(read_document(path, called=called))
+    name = called or str(path)
+    text = read_text(path, called=called)
+    lock = lock_of(parse_document(text, name))
+    _refuse_hidden_words(text, name)
+    return lock
+
+
+def _refuse_hidden_words(text: str, name: str) -> None:
+    """A comment behind a value may be what was a field: a line end that became a '#' hides the next line."""
+    line = first_comment_behind_content(text, name)
+    if line is not None:
+        raise InputError(
+            "has a comment behind a value, which lockflight does not write",
+            place=Place(name, line),
+            hint="is it a field that lost its line? take the original again; a comment may have a line to itself",
+        )
 
 
 def lock_of(document: Document) -> Lock:
@@ -117,9 +132,9 @@ def _refuse_other_versions(document: Document) -> None:
 
 
 def says_the_same(one: Lock, other: Lock) -> bool:
-    """Whether two locks deploy the same, and name it the same where `lock --check` looks at names."""
-    return one.id == other.id and one.images == other.images and _api_paths(one) == _api_paths(other)
+    """Whether two locks differ in nothing but when, where and by what they were made."""
+    return _said(one) == _said(other)
 
 
-def _api_paths(lock: Lock) -> dict[str, str]:
-    return {name: service.api.path for name, service in lock.services.items() if service.api}
+def _said(lock: Lock) -> dict[str, Any]:
+    return {**lock.model_dump(exclude={"created", "source", "generator"}), "parent": lock.source.parent}

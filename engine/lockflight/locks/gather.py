@@ -9,7 +9,6 @@ from pathlib import Path
 from lockflight import names
 from lockflight.builds.match import ServiceNames, match
 from lockflight.builds.model import Found
-from lockflight.compose_files.project import ComposeProject, load_project
 from lockflight.config import Manifest
 from lockflight.errors import InputError, OutsideError
 from lockflight.findings import Finding
@@ -18,6 +17,7 @@ from lockflight.locks.make import Parts
 from lockflight.locks.model import Lock, LockedService
 from lockflight.locks.resolve import Claim
 from lockflight.locks.satisfies import Demand
+from lockflight.locks.stack_files import read_stack
 from lockflight.locks.third_party import third_party_images
 from lockflight.locks.wanted import check_service_names, wanted_services
 from lockflight.ports.git import Git
@@ -69,22 +69,6 @@ def gather(
         Parts(demand, claims, choice.parent, kept),
         (*findings, *image_findings, *config_findings, *record_findings, *_dropped(manifest, choice)),
         tuple(failures),
-    )
-
-
-def read_stack(manifest: Manifest, root: Path, environment: Mapping[str, str]) -> ComposeProject | None:
-    """The stack's compose project, read without an engine."""
-    stack = manifest.stack
-    if stack is None:
-        return None
-    return load_project(
-        [root / file for file in stack.files],
-        environment=environment,
-        project_directory=root / stack.project_directory if stack.project_directory else None,
-        env_files=None if stack.env_files is None else [root / file for file in stack.env_files],
-        project_name=manifest.project,
-        root=root,
-        pinned=frozenset(name for service in manifest.services for name in manifest.compose_names(service)),
     )
 
 

@@ -89,12 +89,13 @@ def make_lock(
 
 
 def _with_parent(content: LockContent, parent: Lock | None) -> Lock:
-    """A lock that came out as its parent is that parent, and no child of itself."""
+    """A lock that came out as its parent is that parent, with whatever that was derived from."""
     lock = seal(content)
-    if parent is None or lock.id == parent.id:
+    if parent is None:
         return lock
+    derived_from = parent.source.parent if lock.id == parent.id else parent.id
     return seal(
-        content.model_copy(update={"source": content.source.model_copy(update={"parent": parent.id})})
+        content.model_copy(update={"source": content.source.model_copy(update={"parent": derived_from})})
     )
 
 

@@ -69,6 +69,13 @@ def proven_id(text: str) -> str | None:
     return claimed if hashlib.sha256(form.encode()).hexdigest() == claimed else None
 
 
+def proven_name(text: str) -> tuple[str, str] | None:
+    """The project and the id of such a lock; None when in any doubt."""
+    lock_id = proven_id(text)
+    head = _HEAD.match(text)
+    return (_unquoted(head["project"]), lock_id) if lock_id is not None and head is not None else None
+
+
 def service_count(text: str) -> int:
     """How many services a lock of proven form has."""
     return len(re.findall(r"^    commit: ", text, re.MULTILINE))

@@ -7,14 +7,15 @@ of them, of all services, can be reported in one go.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from lockflight import names
 from lockflight.builds.labels import ImageFacts, inspect, labelled
 from lockflight.builds.model import ApiSpec, Record
 from lockflight.builds.shelf import disagreements, find_records
 from lockflight.errors import OutsideError
-from lockflight.findings import Finding, FindingsAbout
+from lockflight.findings import NOTHING, Finding, FindingsAbout
 from lockflight.locks.model import LockedService
 from lockflight.locks.verify import other_revisions, wrong_content
 from lockflight.locks.wanted import Wanted
@@ -96,7 +97,7 @@ class _Resolution(FindingsAbout):
         record = claim.record or Record()
         facts = inspect(self._registry, image)
         if facts is None:
-            self._say("digest-missing", f"the registry has no {image.name}@{image.digest}", hint=_PUSHED)
+            self._say_no_digest(image, str(image.digest))
             return None
         labels, doubts = labelled(facts, image)
         self._pass_on([*facts.findings, *doubts])
@@ -120,22 +121,27 @@ class _Resolution(FindingsAbout):
         behind_tag = self._registry.resolve(image)
         if record is None or record.digest is None:
             if behind_tag is None:
-                self._say("image-missing", f"the registry has no {image}", hint=_PUSHED)
+                message = f"the registry has no {image}"
+                self._say("image-missing", message, str(image), NOTHING, hint=_PUSHED)
             return behind_tag.digest if behind_tag else None
         if behind_tag is not None and behind_tag.digest != record.digest:
             message = f"the tag {image.tag} points at another image than the record"
             self._say("tag-moved", message, record.digest, behind_tag.digest, hint=_MOVED)
         if behind_tag is None and record.tag is not None:
-            self._say("tag-missing", f"the registry has no tag {image}", record.tag, None, hint=_KEPT)
+            self._say("tag-missing", f"the registry has no tag {image}", record.tag, NOTHING, hint=_KEPT)
         if behind_tag is None or behind_tag.digest != record.digest:
             return self._digest_that_exists(image, record.digest)
         return record.digest
 
     def _digest_that_exists(self, image: ImageReference, digest: str) -> str | None:
         if self._registry.resolve(image.with_digest(digest)) is None:
-            self._say("digest-missing", f"the registry has no {image.name}@{digest}", hint=_PUSHED)
+            self._say_no_digest(image, digest)
             return None
         return digest
+
+    def _say_no_digest(self, image: ImageReference, digest: str) -> None:
+        message = f"the registry has no {image.name}@{digest}"
+        self._say("digest-missing", message, digest, NOTHING, hint=_PUSHED)
 
     def _claim_from_shelf(self, image: ImageReference) -> Claim:
         """A record that lies in the registry beside the image; one of this commit before any other."""
@@ -180,7 +186,7 @@ class _Resolution(FindingsAbout):
     def _check_platforms(self, record: Record, facts: ImageFacts) -> None:
         for platform in self._wanted.platforms:
             if platform not in facts.platforms:
-                has = ", ".join(sorted(facts.platforms)) or None
+                has = ", ".join(sorted(facts.platforms)) or NOTHING
                 self._say(
                     "platform-missing", "the image lacks a platform", platform, has, hint=LACKS_PLATFORM
                 )
@@ -188,7 +194,7 @@ class _Resolution(FindingsAbout):
             actual = facts.platforms.get(platform)
             if actual != digest:
                 message = f"the record names another image for {platform} than the index"
-                self._say("platform-mismatch", message, digest, actual)
+                self._say("platform-mismatch", message, digest, actual or NOTHING)
 
     def _check_branch(self) -> None:
         wanted = self._wanted
@@ -196,11 +202,22 @@ class _Resolution(FindingsAbout):
             return
         answer = self._git.on_branch(wanted.commit, wanted.branch, wanted.checkout, wanted.url)
         if answer is False:
-            message = f"the commit {wanted.commit[:12]} does not lie on the branch '{wanted.branch}'"
-            self._say("branch-mismatch", message, hint="merge it first, or change 'branch' in the manifest")
+            self._say_not_on(wanted.branch)
         if answer is None:
             message = f"neither a checkout nor the repository can tell whether it lies on '{wanted.branch}'"
             self._say("branch-unknown", message, note=True)
+
+    def _say_not_on(self, branch: str) -> None:
+        wanted = self._wanted
+        known = self._git.branches(wanted.url) if wanted.url else None
+        if known is not None and branch not in known:
+            hint = names.did_you_mean(branch, known) or "is 'branch' in the manifest right?"
+            message = f"the repository has no branch '{branch}'"
+            self._say("branch-missing", message, branch, _listed(known), hint=hint)
+            return
+        message = f"the commit {wanted.commit[:12]} does not lie on the branch '{branch}'"
+        hint = "merge it first, or change 'branch' in the manifest"
+        self._say("branch-mismatch", message, branch, wanted.commit, hint=hint)
 
     def _locked(
         self, record: Record, labels: Record, facts: ImageFacts, image: ImageReference, origin: str
@@ -254,6 +271,7 @@ class _Resolution(FindingsAbout):
         self._say(code, message, self._wanted.commit, found, hint=hint)
 
 
+_MOST_LISTED = 5
 LACKS_PLATFORM = "build for it (--platform), or take it out of 'platforms'"
 _PUSHED = "was it built and pushed, under this name? does its clean-up keep it?"
 _MOVED = "somebody pushed over the tag; build again, or find out which of the two was tested"
@@ -262,6 +280,11 @@ _REBUILD = "the image was built from something else: build this commit and push 
 _STALE_RECORD = (
     "is it left from an earlier build, or is the submodule's bump missing? build this commit again"
 )
+
+
+def _listed(branches: Sequence[str]) -> str:
+    more = [f"… and {len(branches) - _MOST_LISTED} more"] if len(branches) > _MOST_LISTED else []
+    return ", ".join([*branches[:_MOST_LISTED], *more]) or NOTHING
 
 
 def _strength(record: Record, facts: ImageFacts) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from lockflight.findings import Finding
+from lockflight.findings import NOTHING, Finding
 from lockflight.locks.model import Lock, LockedImage, LockedService
 from lockflight.locks.wanted import Wanted
 from lockflight.names import ImageReference
@@ -59,7 +59,7 @@ def _service(name: str, locked: LockedService, wanted: Wanted) -> Iterator[Findi
     elif image:
         for platform in wanted.platforms:
             if platform not in locked.platforms:
-                has = ", ".join(sorted(locked.platforms)) or None
+                has = ", ".join(sorted(locked.platforms)) or NOTHING
                 yield Finding("platform-missing", name, "the locked image lacks a platform", platform, has)
     path = locked.api.path if locked.api else None
     if wanted.api is not None and path != wanted.api:

@@ -9,7 +9,7 @@ from lockflight.builds.labels import inspect
 from lockflight.compose_files.project import ComposeProject, ComposeService
 from lockflight.compose_files.variables import Origin
 from lockflight.config import Manifest
-from lockflight.findings import Finding
+from lockflight.findings import NOTHING, Finding
 from lockflight.locks.model import LockedImage
 from lockflight.locks.resolve import LACKS_PLATFORM
 from lockflight.locks.verify import wrong_content
@@ -108,16 +108,17 @@ def _resolve_image(
     behind = registry.resolve(reference)
     if behind is None:
         hint = "is the name right, and may this user see it?"
-        return None, [Finding("image-missing", name, f"the registry has no {reference}", hint=hint)]
+        message = f"the registry has no {reference}"
+        return None, [Finding("image-missing", name, message, str(reference), NOTHING, hint)]
     if registry.resolve(reference.with_digest(behind.digest)) is None:
         message = f"the registry names {behind.digest} for {reference}, and does not have it"
-        return None, [Finding("digest-missing", name, message)]
+        return None, [Finding("digest-missing", name, message, behind.digest, NOTHING)]
     locked = LockedImage(image=reference.name, tag=reference.tag, digest=behind.digest)
     findings: list[Finding] = []
     facts = inspect(registry, reference.with_digest(behind.digest)) if platforms else None
     if facts is not None:
         missing = [platform for platform in platforms if platform not in facts.platforms]
-        has = ", ".join(sorted(facts.platforms)) or None
+        has = ", ".join(sorted(facts.platforms)) or NOTHING
         findings = [
             Finding("platform-missing", name, "the image lacks a platform", platform, has, LACKS_PLATFORM)
             for platform in missing

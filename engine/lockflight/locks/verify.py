@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lockflight.builds.labels import ImageFacts, inspect
 from lockflight.concurrency import each
 from lockflight.errors import OutsideError
-from lockflight.findings import Finding
+from lockflight.findings import NOTHING, Finding
 from lockflight.locks.model import Lock, LockedImage, LockedService
 from lockflight.names import ImageReference, parse_reference
 from lockflight.ports.registry import Registry, WrongContent
@@ -63,7 +63,8 @@ def _service(name: str, service: LockedService, registry: Registry) -> Iterator[
         behind = registry.resolve(image.with_tag(service.tag))
         tag_agrees = behind is not None and behind.digest == service.digest
         if behind is None:
-            yield Finding("tag-missing", name, f"the registry has no tag {service.image}:{service.tag}")
+            message = f"the registry has no tag {service.image}:{service.tag}"
+            yield Finding("tag-missing", name, message, service.tag, NOTHING)
         elif not tag_agrees:
             message = f"the tag {service.tag} points at another image than the lock"
             yield Finding("tag-moved", name, message, service.digest, behind.digest)
@@ -90,7 +91,8 @@ def _content(
         # The bytes behind a digest never change and may come from memory; whether they are still there is asked.
         if registry.resolve(image.with_digest(digest)) is None:
             message = f"the registry has the index, but not the image for {platform}: {digest} is missing"
-            yield Finding("incomplete-image", name, message, hint="was it removed by a clean-up?")
+            hint = "was it removed by a clean-up?"
+            yield Finding("incomplete-image", name, message, digest, NOTHING, hint)
     for platform in _in_either(service.platforms, facts.platforms):
         locked, actual = service.platforms.get(platform), facts.platforms.get(platform)
         if locked != actual:
@@ -111,5 +113,7 @@ def _gone(name: str, image: str, digest: str) -> Finding:
         "digest-missing",
         name,
         f"the registry has no {image}@{digest}",
+        digest,
+        NOTHING,
         hint="was it removed by a clean-up? is this the registry that it was pushed to?",
     )

@@ -99,6 +99,10 @@ class Git(Protocol):
         """
         ...
 
+    def branches(self, url: str) -> tuple[str, ...]:
+        """The names of another repository's branches, sorted."""
+        ...
+
     def has_commit(self, path: str | None, commit: str) -> bool | None:
         """Whether the checkout at `path` knows a commit; None when there is no checkout."""
         ...

@@ -161,6 +161,10 @@ class StackEngine(Protocol):
         own message."""
         ...
 
+    def read_ahead(self, call: ComposeCall, services: Sequence[str] = ()) -> None:
+        """Begin what `read` of just this call will want, while something else is done. Nothing fails yet."""
+        ...
+
     def text(self, call: ComposeCall) -> str:
         """The same as YAML, as Compose prints it."""
         ...

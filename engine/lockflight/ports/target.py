@@ -8,12 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from lockflight.errors import Refused
 from lockflight.progress import Progress
 
 # Labels on everything that lockflight deploys; what has none was deployed by hand.
 ENVIRONMENT = "dev.lockflight.environment"
 DEPLOYED_LOCK = "dev.lockflight.lock"
 FINGERPRINT = "dev.lockflight.fingerprint"
+# "true" on a service that ends by itself when its work is done; a user may say so in the compose file, too.
+ONE_SHOT = "dev.lockflight.one-shot"
 
 Kind = Literal["create", "update", "scale", "remove", "run"]
 
@@ -47,7 +50,8 @@ class Wanted:
 
     service: str
     reference: str
-    # Of everything that it is deployed with but the image: a change of it is a reason to deploy.
+    # Of everything that it is deployed with but the image: a change of it is a reason to deploy. Values of
+    # secrets do not count, since the fingerprint stands where many may read it.
     fingerprint: str
     replicas: int = 1
     # Ends by itself when its work is done, as a migration does.
@@ -64,7 +68,9 @@ class Running:
     references: tuple[str, ...]
     # What a person reads: `registry/path:tag`, where somebody deployed by tag.
     shown: str
+    # The lock with which it was made what it is; one that did not change in later locks keeps it.
     lock_id: str | None = None
+    # None also where its replicas differ, or where what it was joined to is gone.
     fingerprint: str | None = None
     replicas: int = 1
     ready: int = 1
@@ -132,6 +138,10 @@ class Holder:
     expires: datetime
 
 
+class ServiceFailed(Refused):
+    """The target did what it was asked to, and the service would not: it cannot start, or its work failed."""
+
+
 class LeaseLost(Exception):
     """Somebody else holds the lease now: nothing more may be changed."""
 
@@ -176,7 +186,8 @@ class Target(Protocol):
         ...
 
     def apply(self, deployment: Deployment, operation: Operation) -> None:
-        """Carry out one operation; done again it changes nothing more. Does not wait for health."""
+        """Carry out one operation; done again it changes nothing more. Does not wait for health, but `run`
+        waits until the service's work has ended. `ServiceFailed` when the service itself would not."""
         ...
 
     def report(self, deployment: Deployment, services: Sequence[str]) -> tuple[ServiceReport, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import PurePosixPath
 
 from lockflight import names
@@ -70,17 +71,18 @@ class Unique:
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
-    def name(self, *wishes: str) -> str:
+    def name(self, *wishes: str, avoid: Collection[str] = ()) -> str:
         """The first wish that is still free, made fit; else the last one with a number."""
         for wish in wishes:
-            if self._take(service_name(wish)):
+            if self._take(service_name(wish), avoid):
                 return service_name(wish)
         number = 2
-        while not self._take(f"{service_name(wishes[-1])}-{number}"):
+        while not self._take(f"{service_name(wishes[-1])}-{number}", avoid):
             number += 1
         return f"{service_name(wishes[-1])}-{number}"
 
-    def _take(self, name: str) -> bool:
-        free = name not in self._taken
+    def _take(self, name: str, avoid: Collection[str]) -> bool:
+        if name in self._taken or name in avoid:
+            return False
         self._taken.add(name)
-        return free
+        return True

@@ -168,19 +168,31 @@ def _drafts(
     """A draft for each image of each submodule and folder, under names of their own."""
     unique = Unique()
     drafts = []
+    # A service is in the stack by its own name unless it says otherwise, so none may have another's.
+    in_stack = {
+        use.name for uses in (*matched.by_submodule.values(), *matched.by_folder.values()) for use in uses
+    }
+
+    def others(uses: Sequence[Use]) -> set[str]:
+        return in_stack - {use.name for use in uses}
+
     for module in modules:
         groups = _by_image(matched.by_submodule[module.path], last_part(module.path), project) or [[]]
         for position, uses in enumerate(groups):
             wish = uses[0].name if position else _called(module, uses)
-            drafts.append(_Draft(unique.name(wish, module.path), tuple(uses), submodule=module))
+            drafts.append(
+                _Draft(unique.name(wish, module.path, avoid=others(uses)), tuple(uses), submodule=module)
+            )
     for folder, uses in matched.by_folder.items():
         if is_usable_path(folder):
             for group in _by_image(uses, last_part(folder), project):
-                drafts.append(_Draft(unique.name(group[0].name), tuple(group), folder=folder))
+                drafts.append(
+                    _Draft(unique.name(group[0].name, avoid=others(group)), tuple(group), folder=folder)
+                )
     for folder in () if survey.compose.stack else survey.dockerfiles:
         if is_usable_path(folder):
             name = last_part(folder) or project
-            drafts.append(_Draft(unique.name(name, folder), (), folder=folder))
+            drafts.append(_Draft(unique.name(name, folder, avoid=in_stack), (), folder=folder))
     return drafts
 
 

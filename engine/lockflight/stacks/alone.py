@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from lockflight.errors import NotYet
+from lockflight.errors import NotYet, OutsideError, Place
 from lockflight.ports.stack_engine import StackFound
 from lockflight.stacks.remove import is_orphan
 from lockflight.stacks.surroundings import Surroundings
@@ -59,6 +59,15 @@ def _held(alone: bool) -> Iterator[None]:
 
 def _open(path: Path) -> int:
     """The file is everybody's; a link in its place is nobody's."""
+    try:
+        return _opened(path)
+    except OSError as error:
+        hint = "all stacks on this machine share this file; is something else in its place?"
+        message = f"cannot be opened: {error.strerror or error}"
+        raise OutsideError(message, place=Place(str(path)), hint=hint) from error
+
+
+def _opened(path: Path) -> int:
     try:
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:

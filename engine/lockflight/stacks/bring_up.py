@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from lockflight.errors import InputError
 from lockflight.files import write_atomically
 from lockflight.ports.stack_engine import StackFound
 from lockflight.progress import Progress
@@ -42,10 +43,21 @@ class Running:
 
 def checked(here: Surroundings, request: Request, observer: Observer) -> Prepared:
     """Leftovers of killed runs away, and everything decided; a refusal here has started nothing."""
+    _check_name(here, request)
     observer.removed(remove_orphans(here))
     prepared = prepare(here, request)
     observer.prepared(prepared)
     return prepared
+
+
+def _check_name(here: Surroundings, request: Request) -> None:
+    """Compose would put our services in the place of theirs."""
+    for found in here.engine.stacks():
+        if found.name == request.name and found.project != request.lock.project:
+            raise InputError(
+                f"the stack {found.name} on this engine is of project '{found.project}', not of this one",
+                hint="give this one another '--name', or take that one down",
+            )
 
 
 def get_images(

@@ -5,7 +5,7 @@ Pure: from the project as Compose reads it to a part of the override, and the na
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from lockflight.stacks.override import Override, Reset
 LOOPBACK = "127.0.0.1"
 _ALONE = "let the stack have the engine to itself: 'alone: true' under 'stack' in the manifest"
 _OTHERS = "container:"
+_JOINING = ("network_mode", "pid", "ipc")
+# The machine's own networks: the engine makes them, and nobody can have them under another name.
+_NO_NETWORK, _OF_THE_MACHINE = "none", "host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +46,29 @@ def isolate(model: Mapping[str, Any], wish: Wish) -> Isolation:
     services = model.get("services") or {}
     findings = [*_shared(model), *(() if wish.alone else _not_isolatable(model))]
     return Isolation(
-        services={name: dict(_service(service or {}, wish)) for name, service in services.items()},
+        services={
+            name: dict(_service(service or {}, wish, _containers(model)))
+            for name, service in services.items()
+        },
         networks=dict(_own(model, "networks", wish)),
         volumes=dict(_own(model, "volumes", wish)),
         findings=tuple(findings),
     )
 
 
-def _service(service: Mapping[str, Any], wish: Wish) -> Iterator[tuple[str, Any]]:
+def _containers(model: Mapping[str, Any]) -> dict[str, str]:
+    """The stack's services by how they are joined by the name of their container."""
+    services = model.get("services") or {}
+    return {
+        f"{_OTHERS}{service['container_name']}": name
+        for name, service in services.items()
+        if (service or {}).get("container_name")
+    }
+
+
+def _service(
+    service: Mapping[str, Any], wish: Wish, containers: Mapping[str, str]
+) -> Iterator[tuple[str, Any]]:
     if wish.alone:
         return
     name = service.get("container_name")
@@ -59,6 +77,9 @@ def _service(service: Mapping[str, Any], wish: Wish) -> Iterator[tuple[str, Any]
         aliases = _aliases(service, str(name))
         if aliases:
             yield "networks", aliases
+    for key in _JOINING:
+        if service.get(key) in containers:
+            yield key, f"service:{containers[service[key]]}"
     if service.get("ports") and not wish.fixed_ports:
         yield "ports", Override(tuple(_loopback(service["ports"])))
 
@@ -73,9 +94,19 @@ def _aliases(service: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _loopback(ports: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """The engine finds a free one: nobody else can take it in between."""
-    targets = {(int(port["target"]), str(port.get("protocol") or "tcp")): None for port in ports}
-    for target, protocol in targets:
-        yield {"target": target, "host_ip": LOOPBACK, "protocol": protocol}
+    targets: dict[tuple[int, str], Mapping[str, Any]] = {}
+    for port in ports:
+        targets.setdefault((int(port["target"]), str(port.get("protocol") or "tcp")), port)
+    for (target, protocol), port in targets.items():
+        yield {"target": target, "host_ip": LOOPBACK, "protocol": protocol, **_described(port)}
+
+
+def _described(port: Mapping[str, Any]) -> dict[str, str]:
+    """What is said of a port besides where it is; Compose prints each dollar sign twice, and its own default."""
+    said = {
+        key: str(port[key]).replace("$$", "$") for key in ("name", "app_protocol", "mode") if port.get(key)
+    }
+    return {key: value for key, value in said.items() if (key, value) != ("mode", "ingress")}
 
 
 def _own(model: Mapping[str, Any], kind: str, wish: Wish) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -83,7 +114,11 @@ def _own(model: Mapping[str, Any], kind: str, wish: Wish) -> Iterator[tuple[str,
     for key, section in (model.get(kind) or {}).items():
         own = f"{wish.stack}_{key}"
         given = section or {}
-        if given.get("external") and given.get("name") == "none" and kind == "networks":
+        if (
+            kind == "networks"
+            and given.get("external")
+            and given.get("name") in (_NO_NETWORK, _OF_THE_MACHINE)
+        ):
             continue
         changes: dict[str, Any] = {}
         if given.get("external"):
@@ -99,14 +134,17 @@ def _shared(model: Mapping[str, Any]) -> Iterator[Finding]:
             message = "is somebody else's ('external'); the stack gets an empty one of its own instead"
             yield Finding("external-volume", f"volumes.{key}", message, note=True)
     for key, network in (model.get("networks") or {}).items():
-        if (network or {}).get("external") and (network or {}).get("name") != "none":
+        if (network or {}).get("external") and (network or {}).get("name") not in (
+            _NO_NETWORK,
+            _OF_THE_MACHINE,
+        ):
             message = "is somebody else's ('external'); the stack gets one of its own, in which only it is"
             yield Finding("external-network", f"networks.{key}", message, note=True)
 
 
 def _not_isolatable(model: Mapping[str, Any]) -> Iterator[Finding]:
     for name, service in (model.get("services") or {}).items():
-        for message in _of_service(service or {}):
+        for message in _of_service(service or {}, _containers(model)):
             yield Finding("not-isolatable", f"services.{name}", message, hint=_ALONE)
     for key, network in (model.get("networks") or {}).items():
         subnets = [entry.get("subnet") for entry in ((network or {}).get("ipam") or {}).get("config") or ()]
@@ -115,17 +153,17 @@ def _not_isolatable(model: Mapping[str, Any]) -> Iterator[Finding]:
                 f"has a fixed subnet ({', '.join(filter(None, subnets))}), which only one stack can have"
             )
             yield Finding("not-isolatable", f"networks.{key}", message, hint=_ALONE)
-        if (network or {}).get("external") and (network or {}).get("name") == "host":
+        if (network or {}).get("external") and (network or {}).get("name") == _OF_THE_MACHINE:
             message = "is the machine's own network, which all stacks would share"
             yield Finding("not-isolatable", f"networks.{key}", message, hint=_ALONE)
 
 
-def _of_service(service: Mapping[str, Any]) -> Iterator[str]:
+def _of_service(service: Mapping[str, Any], containers: Container[str]) -> Iterator[str]:
     mode = str(service.get("network_mode") or "")
     if mode == "host":
         yield "uses the machine's own network ('network_mode: host'), which all stacks would share"
-    for key in ("network_mode", "pid", "ipc"):
-        if str(service.get(key) or "").startswith(_OTHERS):
+    for key in _JOINING:
+        if str(service.get(key) or "").startswith(_OTHERS) and service[key] not in containers:
             yield f"joins a container that is no part of the stack ('{key}: {service[key]}')"
     for entry in _texts(service.get("volumes_from")):
         if entry.startswith(_OTHERS):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from lockflight.locks.model import Lock
 from lockflight.ports import stack_engine as labels
 from lockflight.stacks.owner import this_process
+
+if TYPE_CHECKING:
+    from lockflight.locks.model import Lock
 
 UP = "up"
 TEST = "test"
@@ -16,12 +19,16 @@ KEPT = "kept"
 
 def name_to_keep(lock: Lock) -> str:
     """The stack of a lock that stays until it is taken down; the same lock always has the same."""
-    return f"{lock.project}-{lock.id[:8]}"
+    return name_of(lock.project, lock.id)
+
+
+def name_of(project: str, lock_id: str) -> str:
+    return f"{project}-{lock_id[:8]}"
 
 
 def name_for_a_test(lock: Lock) -> str:
     """A name of its own, so that two tests of the same lock do not meet."""
-    return f"{lock.project}-{lock.id[:8]}-{os.urandom(3).hex()}"
+    return f"{name_to_keep(lock)}-{os.urandom(3).hex()}"
 
 
 def labels_of(stack: str, lock: Lock, purpose: str, *, alone: bool) -> dict[str, str]:

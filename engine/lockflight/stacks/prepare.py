@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lockflight.compose_files.project import ComposeProject
+from lockflight.compose_files.project import ComposeProject, load_project
 from lockflight.errors import InputError, Refused
 from lockflight.files import write_atomically
 from lockflight.findings import Finding, in_order, refusals
 from lockflight.locks.configuration import configuration
 from lockflight.locks.convert.pinned import Pinned
-from lockflight.locks.gather import read_stack
 from lockflight.locks.model import Lock
 from lockflight.locks.pinning import ComposeImage, Pinning, pin
 from lockflight.locks.satisfies import config_reasons
+from lockflight.locks.stack_files import read_stack
 from lockflight.ports.stack_engine import ComposeCall
 from lockflight.stacks.isolate import Isolation, Wish, isolate
 from lockflight.stacks.naming import labels_of
@@ -29,7 +30,10 @@ _CHANGED = (
     "check out the commit that the lock was made from, or make a new lock;"
     " '--allow-changed-config' runs it with the files as they are"
 )
+# As Compose says it, and as our own reader does.
 _REQUIRED = re.compile(r"required variable ([A-Za-z_][A-Za-z0-9_]*) is missing")
+_NEEDED = re.compile(r"needs the variable ([A-Za-z_][A-Za-z0-9_]*),")
+_OF_SERVICE = "service:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,16 @@ class Prepared:
         return (self.model["services"].get(service) or {}).get("platform")
 
 
+def read_ahead(here: Surroundings, request: Request) -> None:
+    """Have Compose begin to read the files while leftovers are looked for."""
+    here.engine.read_ahead(own_call(here, request.profiles, request.name))
+
+
 def prepare(here: Surroundings, request: Request) -> Prepared:
     """Read, check and pin the stack, and write its override; nothing is started."""
     _check_project(here, request.lock)
-    changed, config_findings, project = _configuration(here, request)
-    call, model = _read(here, request, project)
+    changed, config_findings = _configuration(here, request)
+    call, model = _read(here, request)
     model = _with_suites(here, call, model)
     pinning = pins(here, request.lock, model)
     suites = {suite.service for suite in here.stack.suites.values() if suite.service}
@@ -104,7 +113,9 @@ def prepare(here: Surroundings, request: Request) -> Prepared:
 def pinned_only(here: Surroundings, request: Request) -> tuple[ComposeCall, str]:
     """The user's own project, under its own name, and the override that pins it and changes nothing else."""
     _check_project(here, request.lock)
-    call, model = _read(here, request, None)
+    # Compose is asked without this variable, because a stack has a name of its own.
+    name = request.name or here.environment.get("COMPOSE_PROJECT_NAME", "")
+    call, model = _read(here, replace(request, name=name))
     pinning = pins(here, request.lock, model)
     _refuse(list(_unlocked(pinning, request)))
     return call, render(f"pins the stack to lock {request.lock.id}", {"services": _pins(model, pinning)})
@@ -146,21 +157,17 @@ def _check_project(here: Surroundings, lock: Lock) -> None:
         )
 
 
-def _configuration(
-    here: Surroundings, request: Request
-) -> tuple[tuple[str, ...], list[Finding], ComposeProject | None]:
+def _configuration(here: Surroundings, request: Request) -> tuple[tuple[str, ...], list[Finding]]:
     """The files that are not as they were locked: what would be tested is not what the lock says."""
     project = read_stack(here.manifest, here.root, here.environment)
     found, _ = configuration(here.manifest, here.root, project, here.git)
     changes = list(config_reasons(request.lock.config, found))
     allowed = request.allow_changed_config
     findings = [replace(change, note=allowed, hint=None if allowed else _CHANGED) for change in changes]
-    return tuple(change.subject for change in changes), findings, project
+    return tuple(change.subject for change in changes), findings
 
 
-def _read(
-    here: Surroundings, request: Request, project: ComposeProject | None
-) -> tuple[ComposeCall, dict[str, Any]]:
+def _read(here: Surroundings, request: Request) -> tuple[ComposeCall, dict[str, Any]]:
     """The project as Compose reads it. A variable that only names a tag which is pinned need not be set."""
     call = own_call(here, request.profiles, request.name or None)
     while True:
@@ -168,10 +175,17 @@ def _read(
             return call, _whole(here.engine.read(call))
         except InputError as error:
             missing = _REQUIRED.search(str(error))
-            tag = _tag_for(here, request.lock, missing[1], project) if missing else None
+            tag = _tag_for(here, request.lock, missing[1]) if missing else None
             if missing is None or tag is None or missing[1] in call.variables:
-                raise
+                raise _with_files(error, here.stack.files) from error
             call = replace(call, variables={**call.variables, missing[1]: tag})
+
+
+def _with_files(error: InputError, files: Sequence[str]) -> InputError:
+    """Compose names the field and seldom the file."""
+    words = "".join(f" -f {file}" for file in files)
+    hint = f"Compose says so of {' and '.join(files)}; 'docker compose{words} config' shows it again"
+    return InputError([replace(problem, hint=problem.hint or hint) for problem in error.problems])
 
 
 def _whole(model: dict[str, Any]) -> dict[str, Any]:
@@ -183,15 +197,32 @@ def _whole(model: dict[str, Any]) -> dict[str, Any]:
     return model
 
 
-def _tag_for(here: Surroundings, lock: Lock, variable: str, project: ComposeProject | None) -> str | None:
+def _tag_for(here: Surroundings, lock: Lock, variable: str) -> str | None:
     """The locked tag of the service whose image is named with this variable, where one is."""
-    project = project or read_stack(here.manifest, here.root, here.environment)
+    project = _with_every_variable(here, variable)
     for service in here.manifest.services:
         for name in here.manifest.compose_names(service):
             used = project.services[name].variables if project and name in project.services else ()
             if any(one.name == variable for one in used) and service in lock.services:
                 return lock.services[service].tag or "locked"
     return None
+
+
+def _with_every_variable(here: Surroundings, variable: str) -> ComposeProject | None:
+    """The project with something in place of each variable that it insists on, to see where they stand."""
+    call = own_call(here)
+    environment = {**here.environment, variable: "locked"}
+    while True:
+        try:
+            return load_project(
+                call.files, environment=environment, project_directory=call.directory,
+                env_files=call.env_files, root=here.root,
+            )  # fmt: skip
+        except InputError as error:
+            needed = _NEEDED.search(str(error))
+            if needed is None or environment.get(needed[1]) == "locked":
+                return None
+            environment[needed[1]] = "locked"
 
 
 def _with_suites(here: Surroundings, call: ComposeCall, model: dict[str, Any]) -> dict[str, Any]:
@@ -224,10 +255,21 @@ def _unlocked(pinning: Pinning, request: Request) -> Iterator[Finding]:
 def _missing_sources(model: Mapping[str, Any]) -> Iterator[Finding]:
     """What is bound in and is not there: the engine would make an empty folder of it, or fail half-way."""
     for service, source, what in _sources(model):
-        if not Path(source).exists():
+        if not _may_be_there(source):
             message = f"{what} '{source}' does not exist"
             hint = "the engine would make an empty folder of it; is the file committed, is the path right?"
             yield Finding("bind-missing", service, message, hint=hint)
+
+
+def _may_be_there(path: str) -> bool:
+    """The engine may see what this user may not look at; Path.exists raises for that, and for endless names."""
+    try:
+        os.stat(path)  # noqa: PTH116
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _sources(model: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -283,7 +325,22 @@ def _pins(model: Mapping[str, Any], pinning: Pinning) -> dict[str, dict[str, Any
         found[name] = {"image": image.reference}
         if (model["services"][name] or {}).get("build") is not None:
             found[name]["build"] = Reset()
+    for name in pinning.unpinned:
+        contexts = _locked_contexts(model["services"][name] or {}, pinning)
+        if contexts:
+            found[name] = {"build": {"additional_contexts": contexts}}
     return found
+
+
+def _locked_contexts(service: Mapping[str, Any], pinning: Pinning) -> dict[str, str]:
+    """What is built on a locked service is built on its locked image: there is no build of it any more."""
+    contexts = (service.get("build") or {}).get("additional_contexts") or {}
+    named = {key: str(value).removeprefix(_OF_SERVICE) for key, value in contexts.items()}
+    return {
+        key: f"docker-image://{pinning.pinned[name].reference}"
+        for key, name in named.items()
+        if name in pinning.pinned and contexts[key] != name
+    }
 
 
 def _each(names: Iterable[str], section: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

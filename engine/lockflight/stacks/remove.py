@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lockflight.ports.stack_engine import StackFound
+from lockflight.places import stack_folder
+from lockflight.ports.stack_engine import StackEngine, StackFound
 from lockflight.stacks.naming import TEST
 from lockflight.stacks.owner import Owner, state_of
-from lockflight.stacks.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from lockflight.stacks.surroundings import Surroundings
 
 # Of as many tests, this one included.
 _ARTIFACTS_KEPT = 10
 
 
-def take_down(here: Surroundings, stack: str, seconds: int | None = None) -> None:
-    """Remove everything of a stack, its volumes too, and what lockflight wrote for it."""
-    here.engine.down(stack, seconds)
-    forget(here, stack)
+def take_down(engine: StackEngine, root: Path | None, stack: str, seconds: int | None = None) -> None:
+    """Remove everything of a stack, its volumes too, and what lockflight wrote for it in this repository."""
+    engine.down(stack, seconds)
+    if root is not None:
+        forget(root, stack)
 
 
-def forget(here: Surroundings, stack: str) -> None:
+def forget(root: Path, stack: str) -> None:
     """Remove what lockflight wrote for a stack."""
-    shutil.rmtree(here.folder_of(stack), ignore_errors=True)
+    shutil.rmtree(stack_folder(root, stack), ignore_errors=True)
 
 
 def is_orphan(found: StackFound) -> bool:
@@ -39,7 +45,7 @@ def remove_orphans(here: Surroundings) -> tuple[StackFound, ...]:
     """Those of this project that a process left behind which was killed."""
     orphans = tuple(found for found in here.engine.stacks(here.manifest.project) if is_orphan(found))
     for found in orphans:
-        take_down(here, found.name, seconds=1)
+        take_down(here.engine, here.root, found.name, seconds=1)
     return orphans
 
 

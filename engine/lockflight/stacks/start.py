@@ -69,8 +69,7 @@ def _judge(
         return Started(states, passed, failed, _sentence(failed))
     if ended not in (None, 0):
         raise OutsideError(
-            f"docker compose could not start the stack: {starting.complaint() or f'exit code {ended}'}",
-            hint="nothing of it is left running",
+            f"docker compose could not start the stack: {starting.complaint() or f'exit code {ended}'}"
         )
     late = tuple(state for state in states if not state.ready)
     if not late and ended == 0:

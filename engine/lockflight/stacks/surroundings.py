@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lockflight.config import Manifest, Stack
 from lockflight.errors import InputError
-from lockflight.places import MANIFEST
+from lockflight.places import MANIFEST, OWN, stack_folder
 from lockflight.ports.clock import Clock
 from lockflight.ports.git import Git
 from lockflight.ports.stack_engine import StackEngine
@@ -36,8 +36,8 @@ class Surroundings:
 
     def artifacts_of(self, stack: str) -> Path:
         """Where logs, output and reports of a test go unless somebody wants them elsewhere."""
-        return self.root / ".lockflight" / "artifacts" / stack
+        return self.root / OWN / "artifacts" / stack
 
     def folder_of(self, stack: str) -> Path:
         """Where lockflight keeps what it writes for a stack; git is told to ignore it."""
-        return self.root / ".lockflight" / "stacks" / stack
+        return stack_folder(self.root, stack)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 from lockflight import names
@@ -18,11 +19,12 @@ from lockflight.stacks.addresses import planned
 from lockflight.stacks.alone import room_for
 from lockflight.stacks.bring_up import Observer, Running, addresses_file, bring_up, checked, get_images
 from lockflight.stacks.outcome import TestOutcome, TestRun
-from lockflight.stacks.prepare import Prepared
+from lockflight.stacks.prepare import Prepared, read_ahead
 from lockflight.stacks.readiness import ServiceState, Watch
 from lockflight.stacks.remove import forget, take_down
 from lockflight.stacks.suites.bench import Bench, View, is_in_the_network
 from lockflight.stacks.suites.model import SuiteResult
+from lockflight.stacks.suites.output import Mask
 from lockflight.stacks.suites.placeholders import Values, filled
 from lockflight.stacks.suites.run import SuiteWatcher, check_suites, run_suites
 from lockflight.stacks.suites.verdict import not_run
@@ -46,16 +48,17 @@ class TestObserver(Observer, SuiteWatcher, Protocol):
 def run_test(here: Surroundings, run: TestRun, observer: TestObserver, progress: Progress) -> TestOutcome:
     """Run it all. Whatever happens, the stack is taken down again unless it is to be kept."""
     chosen = chosen_suites(here, run.only)
+    read_ahead(here, run.request)
     with room_for(here, run.request.name):
         prepared = checked(here, run.request, observer)
         images = {image.name: image.reference for image in images_of(prepared.lock)}
-        _check(here, prepared, chosen, images)
-        wanted = [images[suite.image] for suite in chosen.values() if suite.image is not None]
         began = here.clock.now()
         try:
+            _check(here, prepared, chosen, images)
+            wanted = [images[suite.image] for suite in chosen.values() if suite.image is not None]
             get_images(here, prepared, observer, progress, wanted)
         except BaseException:
-            forget(here, prepared.name)
+            forget(here.root, prepared.name)
             raise
         try:
             outcome = _tested(here, run, prepared, chosen, observer)
@@ -117,7 +120,13 @@ def _tested(
         outcome = replace(outcome, suites=left_out, troubles=look_closer(here.engine, running.started.wrong))
     if outcome.passed:
         return outcome
-    return replace(outcome, log_files=save_all_logs(here.engine, prepared.name, run.artifacts / "logs"))
+    return replace(outcome, log_files=_saved_logs(here, run))
+
+
+def _saved_logs(here: Surroundings, run: TestRun) -> tuple[Path, ...]:
+    secrets = {name for suite in here.stack.suites.values() for name in suite.secrets}
+    mask = Mask(here.environment, secrets)
+    return save_all_logs(here.engine, run.request.name, run.artifacts / "logs", mask)
 
 
 def _with_suites(
@@ -192,10 +201,12 @@ def _cut_off(
     here: Surroundings, run: TestRun, prepared: Prepared, error: BaseException, observer: TestObserver
 ) -> None:
     """After Ctrl-C, SIGTERM or a failure: what the engine still does must not keep the failure from being told."""
+    if run.keep:
+        observer.kept(prepared.name)
+        return
     try:
-        if not run.keep:
-            take_down(here, prepared.name, seconds=1 if isinstance(error, KeyboardInterrupt) else None)
-            observer.took_down(prepared.name)
+        take_down(here.engine, here.root, prepared.name, seconds=1 if isinstance(error, KeyboardInterrupt) else None)
+        observer.took_down(prepared.name)
     except LockflightError as trouble:
         log.event("not taken down", stack=prepared.name, why=str(trouble))
         observer.left(prepared.name, str(trouble))
@@ -208,8 +219,9 @@ def _end(here: Surroundings, run: TestRun, prepared: Prepared, observer: TestObs
         observer.kept(prepared.name)
         return
     try:
-        take_down(here, prepared.name)
-    except KeyboardInterrupt:
-        observer.left(prepared.name, "interrupted")
+        take_down(here.engine, here.root, prepared.name)
+    except KeyboardInterrupt as error:
+        # Whoever does not want to wait for services that end slowly still wants nothing left behind.
+        _cut_off(here, run, prepared, error, observer)
         raise
     observer.took_down(prepared.name)

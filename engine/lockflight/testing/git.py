@@ -81,6 +81,9 @@ class FakeGit:
             return here
         return bool(self._remote(url).has_on_branch(commit, branch))
 
+    def branches(self, url: str) -> tuple[str, ...]:
+        return tuple(sorted(self._remote(url).branches))
+
     def has_commit(self, path: str | None, commit: str) -> bool | None:
         history = self._checkout(path)
         return None if history is None else history.position(commit) is not None

@@ -73,6 +73,9 @@ class FakeStackEngine:
     def read(self, call: ComposeCall, services: Sequence[str] = ()) -> dict[str, Any]:
         return read_project(call, services)
 
+    def read_ahead(self, call: ComposeCall, services: Sequence[str] = ()) -> None:
+        """Reading takes no time here."""
+
     def text(self, call: ComposeCall) -> str:
         # Every JSON document is a YAML document.
         return json.dumps(read_project(call), indent=2) + "\n"

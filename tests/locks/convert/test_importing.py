@@ -331,3 +331,27 @@ def test_no_file_whatever_makes_it_fail(
     if imported.lock is not None:
         assert render(imported.lock).encode()
     assert (imported.lock is None) == (imported.refused or bool(imported.failures))
+
+
+@pytest.mark.parametrize("image", [{}, {"digest": digest("long gone")}])
+def test_a_tag_of_another_commit_is_told_even_when_the_image_is_gone(
+    image: dict[str, str], tmp_path: Path, registry: FakeRegistry
+) -> None:
+    other = commit("another")
+    gone = entry("gone", tag=other, **image)
+    imported = import_one(tmp_path, document({"gone": gone}), registry)
+
+    assert ("gone", "tag-not-of-commit") in codes(imported)
+    found = {finding.code: (finding.expected, finding.found) for finding in imported.findings}
+    assert found["tag-not-of-commit"] == (commit("gone"), other)
+    assert {found.get("image-missing", found.get("digest-missing", ("", "")))[1]} == {"nothing"}
+
+
+def test_a_tag_of_another_commit_is_told_once_even_when_the_registry_is_down(
+    tmp_path: Path, registry: FakeRegistry
+) -> None:
+    registry.failures["ghcr.io/acme/cart"] = RegistryUnavailable("down")
+    imported = import_one(tmp_path, both(image=entry("cart", tag=commit("another"))["image"]), registry)
+
+    assert codes(imported) == [("cart", "tag-not-of-commit")]
+    assert imported.failures

@@ -48,6 +48,8 @@ class Compose:
         # Docker Desktop's client advertises on stderr.
         self._environment = {**kept, "DOCKER_CLI_HINTS": "false"}
         self._meanwhile = meanwhile
+        # Readings that were begun, until somebody wants them.
+        self._begun: list[tuple[ComposeCall, tuple[str, ...], Child]] = []
 
     def version(self) -> str:
         """Its version; `OutsideError` when it is missing or too old."""
@@ -62,8 +64,14 @@ class Compose:
             )
         return found
 
+    def read_ahead(self, call: ComposeCall, services: Sequence[str]) -> None:
+        child = self._spawn(commands.config(self._program(), call, services), call)
+        self._begun.append((call, tuple(services), child))
+
     def read(self, call: ComposeCall, services: Sequence[str]) -> dict[str, Any]:
-        text = self._config(commands.config(self._program(), call, services), call)
+        text = self._config(
+            commands.config(self._program(), call, services), call, self._ahead(call, services)
+        )
         try:
             project = json.loads(text)
         except ValueError:
@@ -96,8 +104,16 @@ class Compose:
             return words[-1]
         raise self._explained(child, lambda said: OutsideError(f"{service} cannot be run: {said}"))
 
-    def _config(self, arguments: Sequence[str], call: ComposeCall) -> bytes:
-        child = self._finish(arguments, call)
+    def _ahead(self, call: ComposeCall, services: Sequence[str]) -> Child | None:
+        """The reading of just this that was begun, handed out once: files may change before the next."""
+        for begun in self._begun:
+            if begun[:2] == (call, tuple(services)):
+                self._begun.remove(begun)
+                return begun[2]
+        return None
+
+    def _config(self, arguments: Sequence[str], call: ComposeCall, begun: Child | None = None) -> bytes:
+        child = self._finish(arguments, call, begun=begun)
         if child.ended() == 0:
             return child.output()
         files = " ".join(f"-f {file}" for file in call.files)
@@ -125,10 +141,11 @@ class Compose:
         call: ComposeCall | None = None,
         stdin: bytes = b"",
         seconds: float | None = None,
+        begun: Child | None = None,
     ) -> Child:
         """Run it to its end; any exit code is an answer."""
         ends = time.monotonic() + (seconds or _SECONDS)
-        child = self._spawn(arguments, call, stdin)
+        child = begun or self._spawn(arguments, call, stdin)
         try:
             self._meanwhile()
             code = child.wait(max(0.0, ends - time.monotonic()))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lockflight.adapters.stack_engine import containers, stacks
+from lockflight.adapters.stack_engine import commands, containers, stacks
 from lockflight.adapters.stack_engine.compose import Compose, ComposeUp
 from lockflight.adapters.stack_engine.connection import Connection, load_library
 from lockflight.adapters.stack_engine.images import Images
@@ -36,7 +36,7 @@ class DockerStackEngine:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._connection = Connection(environment)
-        self._compose = Compose(environment, load_library)
+        self._compose = Compose(environment, _load_libraries)
         self._images = Images(self._connection, environment)
         self._output = Output(self._connection)
         self._suites = Suites(self._connection)
@@ -52,6 +52,9 @@ class DockerStackEngine:
 
     def read(self, call: ComposeCall, services: Sequence[str] = ()) -> dict[str, Any]:
         return self._compose.read(call, services)
+
+    def read_ahead(self, call: ComposeCall, services: Sequence[str] = ()) -> None:
+        self._compose.read_ahead(call, services)
 
     def text(self, call: ComposeCall) -> str:
         return self._compose.text(call)
@@ -160,3 +163,8 @@ class DockerStackEngine:
 
 def _of(stack: str) -> dict[str, Any]:
     return {"label": f"{port.STACK}={stack}"}
+
+
+def _load_libraries() -> None:
+    load_library()
+    commands.load_library()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from lockflight.locks.convert import (
@@ -39,8 +40,10 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What a format is for, how it is written, and which options it takes."""
+    """Whose it is, what it is for, how it is written, and which options it takes."""
 
+    # Its docstring is what the reference says of the format.
+    module: ModuleType
     purpose: str
     render: Callable[[Lock, Choices], str]
     takes: frozenset[str] = frozenset()
@@ -48,37 +51,45 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "compose": Format(
+        compose,
         "compose override: 'docker compose -f stack.yaml -f FILE up' runs exactly the lock",
         lambda lock, choices: compose.render(lock, choices.stack),
     ),
     "env": Format(
+        env_file,
         "variables for a shell, 'docker run --env-file' and compose: CART_IMAGE, CART_DIGEST, CART_COMMIT, …",
         lambda lock, _: env_file.render(lock),
     ),
     "imgpkg": Format(
+        imgpkg,
         "ImagesLock of imgpkg and kbld",
         lambda lock, _: imgpkg.render(lock),
     ),
     "skaffold": Format(
+        skaffold,
         "build artifacts for 'skaffold deploy --build-artifacts FILE'",
         lambda lock, choices: skaffold.render(lock, choices.naming),
         frozenset({"names"}),
     ),
     "helm": Format(
+        helm,
         "values for 'helm upgrade -f FILE': services.<name>.image.{repository,tag,digest}",
         lambda lock, choices: helm.render(lock, choices.prefix),
         frozenset({"prefix"}),
     ),
     "kustomize": Format(
+        kustomize,
         "the 'images' of a kustomization: a component to name under 'components'",
         lambda lock, choices: kustomize.render(lock, choices.naming),
         frozenset({"names"}),
     ),
     "matrix": Format(
+        matrix,
         "one line of JSON for a GitHub matrix: 'matrix: ${{ fromJSON(…) }}'",
         lambda lock, _: matrix.render(lock),
     ),
     "cyclonedx": Format(
+        cyclonedx,
         "CycloneDX 1.6 bill of materials, as JSON",
         lambda lock, _: cyclonedx.render(lock),
     ),

@@ -8,7 +8,7 @@ from functools import partial
 from lockflight import names
 from lockflight.config import Manifest
 from lockflight.errors import InputError, LockflightError
-from lockflight.locks.gather import read_stack
+from lockflight.locks.stack_files import read_stack
 from lockflight.locks.third_party import third_party_images
 from lockflight.names import ImageReference
 from lockflight.ports.registry import Registry, RegistryDenied

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lockflight.errors import InputError
-from lockflight.locks.gather import read_stack
+from lockflight.locks.stack_files import read_stack
 from lockflight.setup.checks.model import Checked, Surroundings, missing, note, ok
 
 

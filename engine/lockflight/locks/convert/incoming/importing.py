@@ -31,12 +31,24 @@ _WHOLE = "lock"
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that may be a lock, and why it cannot be read as one."""
+
+    file: SourceFile
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
-    """What the files were: locks of a known kind, files that have nothing to do with it, and problems."""
+    """What the files were: locks of a known kind, files that have nothing to do with it, and unreadable ones."""
 
     locks: tuple[tuple[SourceFile, ForeignLock], ...]
     passed_over: tuple[SourceFile, ...]
-    problems: tuple[Problem, ...]
+    unreadable: tuple[Unreadable, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(problem for file in self.unreadable for problem in file.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +81,20 @@ def read_all(files: Iterable[SourceFile], kind: str, service_of: ServiceOf) -> R
     """One file that cannot be read must not keep the others from being read."""
     locks: list[tuple[SourceFile, ForeignLock]] = []
     passed_over: list[SourceFile] = []
-    problems: list[Problem] = []
+    unreadable: list[Unreadable] = []
     for file in files:
         try:
             lock = read_foreign(
                 file.path, file.called, kind, service_of, found_in_folder=file.found_in_folder
             )
         except InputError as error:
-            problems += error.problems
+            unreadable.append(Unreadable(file, tuple(error.problems)))
             continue
         if lock is None:
             passed_over.append(file)
         else:
             locks.append((file, lock))
-    return Read(tuple(locks), tuple(passed_over), tuple(problems))
+    return Read(tuple(locks), tuple(passed_over), tuple(unreadable))
 
 
 def import_all(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from lockflight.builds.labels import ImageFacts, labelled
 from lockflight.builds.model import Record
 from lockflight.errors import OutsideError
-from lockflight.findings import Finding, FindingsAbout, refusals
+from lockflight.findings import NOTHING, Finding, FindingsAbout, refusals
 from lockflight.locks.convert.incoming.foreign import ForeignService
 from lockflight.locks.convert.incoming.questions import Answers
 from lockflight.locks.convert.incoming.tags import TagSays, tag_says
@@ -33,11 +33,12 @@ def judge(service: ForeignService, answers: Answers | None, origin: str) -> Judg
     try:
         entry = case.entry()
     except OutsideError as failure:
-        return Judged(service.name, None, tuple(case.findings), failure)
+        return Judged(service.name, None, case.all_findings(), failure)
     except WrongContent as error:
         case.findings.append(wrong_content(service.name, error))
         entry = None
-    return Judged(service.name, None if refusals(case.findings) else entry, tuple(case.findings))
+    findings = case.all_findings()
+    return Judged(service.name, None if refusals(findings) else entry, findings)
 
 
 def judge_image(
@@ -49,7 +50,8 @@ def judge_image(
     except WrongContent as error:
         return None, wrong_content(name, error)
     if missing or image.digest is None:
-        return None, Finding("digest-missing", name, f"the registry has no {image}", hint=_GONE)
+        message = f"the registry has no {image}"
+        return None, Finding("digest-missing", name, message, image.digest, NOTHING, _GONE)
     return LockedImage(image=image.name, tag=image.tag, digest=image.digest), None
 
 
@@ -61,6 +63,13 @@ class _Case(FindingsAbout):
         self._service = service
         self._answers = answers
         self._origin = origin
+        self._tag_was_checked = False
+
+    def all_findings(self) -> tuple[Finding, ...]:
+        """With what the tag alone tells where no image could be looked at: it may be cleaned up long since."""
+        if not self._tag_was_checked and self._service.image is not None:
+            self._check_tag_speaks(self._service.image, proven=False)
+        return tuple(self.findings)
 
     def entry(self) -> LockedService | None:
         service = self._service
@@ -84,7 +93,8 @@ class _Case(FindingsAbout):
             return None
         facts = self._answers.facts(image.with_digest(digest))
         if facts is None:
-            self._say("digest-missing", f"the registry has no {image.name}@{digest}", hint=_GONE)
+            message = f"the registry has no {image.name}@{digest}"
+            self._say("digest-missing", message, digest, NOTHING, hint=_GONE)
             return None
         return self._with_facts(image.with_digest(digest), facts)
 
@@ -103,9 +113,9 @@ class _Case(FindingsAbout):
         behind = answers.behind_tag(image)
         tagged = image.with_tag(image.tag)
         if behind is None and image.digest is None:
-            self._say("image-missing", f"the registry has no {tagged}", hint=_GONE)
+            self._say("image-missing", f"the registry has no {tagged}", str(tagged), NOTHING, hint=_GONE)
         elif behind is None:
-            self._say("tag-missing", f"the registry has no tag {tagged}", hint=_KEPT)
+            self._say("tag-missing", f"the registry has no tag {tagged}", image.tag, NOTHING, hint=_KEPT)
         elif image.digest not in (None, behind.digest):
             message = f"the tag {image.tag} points at another image than the lock"
             self._say("tag-moved", message, image.digest, behind.digest)
@@ -147,14 +157,8 @@ class _Case(FindingsAbout):
     def _check_tag(self, image: ImageReference, label: str | None) -> None:
         """Something must tie the image to its commit: its label, its tag, or at least the file's digest."""
         commit = self._service.commit
-        if commit is None or image.tag is None:
-            return
-        says, proven = tag_says(image.tag, commit), label == commit
-        if says is TagSays.ANOTHER:
-            message = f"the tag {image.tag} speaks of another commit"
-            hint = "the revision label says that the image is of the right commit" if proven else _OTHER_BUILD
-            self._say("tag-not-of-commit", message, commit, image.tag, hint=hint, note=proven)
-        if label is not None or self._answers is None:
+        says = self._check_tag_speaks(image, proven=label is not None and label == commit)
+        if says is None or label is not None or self._answers is None:
             return
         given = self._service.image.digest if self._service.image else None
         if says is TagSays.NOTHING and given is None:
@@ -162,6 +166,19 @@ class _Case(FindingsAbout):
             self._say("commit-unproven", message, commit, hint=_MOVING)
         else:
             self._say("revision-absent", "the image does not say of which commit it is", note=True)
+
+    def _check_tag_speaks(self, image: ImageReference, *, proven: bool) -> TagSays | None:
+        """Of which commit the tag speaks, which it does with or without the image; None where there is no tag."""
+        self._tag_was_checked = True
+        commit = self._service.commit
+        if commit is None or image.tag is None:
+            return None
+        says = tag_says(image.tag, commit)
+        if says is TagSays.ANOTHER:
+            message = f"the tag {image.tag} speaks of another commit"
+            hint = "the revision label says that the image is of the right commit" if proven else _OTHER_BUILD
+            self._say("tag-not-of-commit", message, commit, image.tag, hint=hint, note=proven)
+        return says
 
     def _locked(
         self, image: ImageReference, commit: str | None, facts: ImageFacts | None, label: Record

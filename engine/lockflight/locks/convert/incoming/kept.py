@@ -15,7 +15,8 @@ from lockflight.findings import Finding
 from lockflight.locks.convert.incoming.importing import Imported
 from lockflight.locks.convert.incoming.kinds import FINDINGS_MARK, is_findings
 from lockflight.locks.convert.incoming.sources import Output
-from lockflight.locks.file import read_lock, schema_path, write_lock
+from lockflight.locks.file import read_lock, says_the_same, schema_path, write_lock
+from lockflight.locks.model import Lock
 from lockflight.names import writable
 from lockflight.yaml_source import parse_json
 
@@ -27,7 +28,8 @@ def keep(imported: Imported, output: Output, root: Path) -> str:
     _keep_findings(imported, output)
     if imported.lock is None:
         return outcome(imported)
-    if _id_at(output.lock) == imported.lock.id:
+    there = _lock_at(output.lock)
+    if there is not None and says_the_same(there, imported.lock):
         return "unchanged"
     write_lock(imported.lock, output.lock, schema=schema_path(output.lock, root))
     return "written"
@@ -84,9 +86,9 @@ def _is_ours(path: Path) -> bool:
     return False
 
 
-def _id_at(path: Path) -> str | None:
-    """The id of the lock that is there; None when there is none, or it is not whole."""
+def _lock_at(path: Path) -> Lock | None:
+    """The lock that is there; None when there is none, or it is not whole."""
     try:
-        return read_lock(path).id
+        return read_lock(path)
     except LockflightError:
         return None
