@@ -205,7 +205,9 @@ def _cut_off(
         observer.kept(prepared.name)
         return
     try:
-        take_down(here.engine, here.root, prepared.name, seconds=1 if isinstance(error, KeyboardInterrupt) else None)
+        take_down(
+            here.engine, here.root, prepared.name, seconds=1 if isinstance(error, KeyboardInterrupt) else None
+        )
         observer.took_down(prepared.name)
     except LockflightError as trouble:
         log.event("not taken down", stack=prepared.name, why=str(trouble))

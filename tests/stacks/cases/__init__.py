@@ -1,0 +1,1 @@
+"""Real-looking compose projects, one to a file, and how a test reads them."""
