@@ -11,8 +11,8 @@ from typing import Any
 from lockflight.config import read_manifest
 from lockflight.locks.configuration import configuration
 from lockflight.locks.file import seal
-from lockflight.locks.stack_files import read_stack
 from lockflight.locks.model import Lock
+from lockflight.locks.stack_files import read_stack
 from lockflight.ports.stack_engine import StackFound
 from lockflight.progress import Silent
 from lockflight.stacks.naming import TEST, name_for_a_test
