@@ -14,6 +14,12 @@ from lockflight.testing.stack_engine import Behaviour
 from tests.stacks.stages import Stage, reference, stage
 
 
+@pytest.fixture(autouse=True)
+def _a_machine_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other stacks of this machine, such as those of other tests, are not in the way."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.mktemp("machine")))
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Stage:
     return stage(tmp_path)
@@ -267,3 +273,26 @@ def test_a_stack_that_must_be_alone_waits_for_others_to_go(tmp_path: Path) -> No
     assert shop.test(purpose=KEPT).passed
     with pytest.raises(NotYet, match="must be alone on the engine"):
         shop.test()
+
+
+def test_a_name_of_somebody_else_s_compose_project_is_refused(shop: Stage) -> None:
+    original = shop.engine.strangers
+
+    def theirs(name: str) -> tuple[str, ...]:
+        return (*original(name), "their-web-1")
+
+    shop.engine.strangers = theirs  # type: ignore[method-assign]
+    with pytest.raises(InputError, match="their-web-1"):
+        shop.test()
+    assert shop.left() == []
+
+
+def test_what_the_suites_said_is_told_although_the_stack_cannot_be_taken_down(shop: Stage) -> None:
+    def cannot(stack: str, seconds: int | None = None) -> None:
+        raise OutsideError(f"{stack} could not be removed: {seconds}")
+
+    shop.engine.down = cannot  # type: ignore[method-assign]
+    outcome = shop.test()
+    assert outcome.evidence is not None
+    assert outcome.evidence.passed
+    assert "could not be removed" in str(outcome.left_over)

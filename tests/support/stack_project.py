@@ -11,8 +11,8 @@ from lockflight.adapters.git_cli import GitCli
 from lockflight.config import read_manifest
 from lockflight.locks.configuration import configuration
 from lockflight.locks.file import render, seal
-from lockflight.locks.stack_files import read_stack
 from lockflight.locks.model import Lock, LockedImage
+from lockflight.locks.stack_files import read_stack
 from tests.locks import builders
 from tests.support.repositories import commit_all, new_repository
 

@@ -73,7 +73,10 @@ class Parser(argparse.ArgumentParser):
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and answer its exit code; nothing that fails leaves by a traceback."""
-    signal.signal(signal.SIGTERM, _stop)
+    # A terminal that was closed must not leave a stack behind either; under nohup it means nothing.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -15,7 +15,7 @@ from lockflight.cli.stack_options import (
     request,
     surroundings,
 )
-from lockflight.errors import EXIT_DONE, EXIT_REFUSED, InputError
+from lockflight.errors import EXIT_DONE, EXIT_REFUSED, InputError, LockflightError
 
 if TYPE_CHECKING:
     from lockflight.stacks.outcome import TestOutcome
@@ -66,8 +66,16 @@ def run(context: Context, options: argparse.Namespace) -> int:
         options.fail_fast, ci_run(context),
     )  # fmt: skip
     outcome = run_test(here, run, narrator, context.progress)
-    evidence = _write_evidence(context, options, here, outcome)
+    failure: LockflightError | None = None
+    try:
+        evidence = _write_evidence(context, options, here, outcome)
+    except LockflightError as error:
+        # What the suites said took a while to find out, and is told all the same.
+        evidence, failure = None, error
     show_outcome(context, outcome, run, evidence)
+    failure = failure or outcome.left_over
+    if failure is not None:
+        raise failure
     return EXIT_DONE if outcome.passed else EXIT_REFUSED
 
 

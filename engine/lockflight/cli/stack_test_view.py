@@ -86,7 +86,7 @@ def show_outcome(context: Context, outcome: TestOutcome, run: TestRun, evidence:
         context.result(table(_HEADER, rows))
     if evidence:
         context.say(f"{evidence}: written")
-    else:
+    elif outcome.evidence is None:
         context.say(f"note: no evidence was written: {_why_no_evidence(outcome, run)}")
     verdict = "passed" if outcome.passed else "FAILED"
     context.say(f"lock {prepared.lock.id[:12]}: system tests {verdict}")

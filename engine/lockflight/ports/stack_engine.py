@@ -250,6 +250,10 @@ class StackEngine(Protocol):
         """The names of the stack's own networks, sorted."""
         ...
 
+    def strangers(self, name: str) -> tuple[str, ...]:
+        """The containers of a Compose project of that name which is no stack of ours, sorted."""
+        ...
+
     def stacks(self, project: str | None = None) -> tuple[StackFound, ...]:
         """The stacks on this engine, of one project or of all, by their labels, sorted by name. Also one
         of which only a network or a volume is left."""

@@ -1,7 +1,8 @@
 """Stacks that need the engine to themselves: fixed ports and the machine's own network exist only once.
 
 Two guards: a file that a running lockflight holds locked, which the system lets go when the process ends, and
-the label on stacks that stay when their process has ended.
+the label on stacks that stay when their process has ended. A file for each name keeps two that put up the same
+stack from doing so at once.
 """
 
 from __future__ import annotations
@@ -28,11 +29,23 @@ _LATER = (
 def room_for(here: Surroundings, name: str) -> Iterator[None]:
     """Hold the place for a stack while it starts or is tested; `NotYet` where another one is in the way."""
     alone = here.stack.alone
-    with _held(alone):
+    with _held(alone), _one_at_a_time(name):
         for found in here.engine.stacks():
             if found.name != name and not is_orphan(found) and (alone or found.alone):
                 raise NotYet(_in_the_way(found, alone), hint=_LATER)
         yield
+
+
+@contextlib.contextmanager
+def _one_at_a_time(name: str) -> Iterator[None]:
+    """Two that put up the same stack at once would get in each other's way; the second finds it when it is there."""
+    path = Path(tempfile.gettempdir()) / f"lockflight-stack-{name}.lock"
+    handle = _open(path)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _in_the_way(found: StackFound, alone: bool) -> str:

@@ -52,12 +52,17 @@ def checked(here: Surroundings, request: Request, observer: Observer) -> Prepare
 
 def _check_name(here: Surroundings, request: Request) -> None:
     """Compose would put our services in the place of theirs."""
+    hint = "give this one another '--name', or take that one down"
     for found in here.engine.stacks():
         if found.name == request.name and found.project != request.lock.project:
-            raise InputError(
-                f"the stack {found.name} on this engine is of project '{found.project}', not of this one",
-                hint="give this one another '--name', or take that one down",
-            )
+            whose = f"is of project '{found.project}', not of this one"
+            raise InputError(f"the stack {found.name} on this engine {whose}", hint=hint)
+    strangers = here.engine.strangers(request.name)
+    if strangers:
+        raise InputError(
+            f"somebody else's Compose project on this engine is called {request.name} ({', '.join(strangers)})",
+            hint=hint,
+        )
 
 
 def get_images(

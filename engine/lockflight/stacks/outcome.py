@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lockflight.errors import LockflightError
 from lockflight.ports.stack_engine import EngineFacts, RunningImage
 from lockflight.stacks.bring_up import Running
 from lockflight.stacks.evidence import Evidence
@@ -44,6 +45,8 @@ class TestOutcome:
     problems: tuple[str, ...] = ()
     log_files: tuple[Path, ...] = ()
     evidence: Evidence | None = None
+    # Why the stack could not be taken down.
+    left_over: LockflightError | None = None
 
     @property
     def passed(self) -> bool:

@@ -65,8 +65,9 @@ def run_test(here: Surroundings, run: TestRun, observer: TestObserver, progress:
         except BaseException as error:
             _cut_off(here, run, prepared, error, observer)
             raise
-        _end(here, run, prepared, observer)
-    return replace(outcome, evidence=testimony(here, run, outcome, chosen, began))
+        left_over = _end(here, run, prepared, observer)
+    evidence = testimony(here, run, outcome, chosen, began)
+    return replace(outcome, evidence=evidence, left_over=left_over)
 
 
 def chosen_suites(here: Surroundings, only: Sequence[str]) -> dict[str, Suite]:
@@ -216,14 +217,20 @@ def _cut_off(
         observer.left(prepared.name, "interrupted again")
 
 
-def _end(here: Surroundings, run: TestRun, prepared: Prepared, observer: TestObserver) -> None:
+def _end(
+    here: Surroundings, run: TestRun, prepared: Prepared, observer: TestObserver
+) -> LockflightError | None:
+    """Take it down. A failure of that must not hide what the suites said, so it is handed on and told last."""
     if run.keep:
         observer.kept(prepared.name)
-        return
+        return None
     try:
         take_down(here.engine, here.root, prepared.name)
     except KeyboardInterrupt as error:
         # Whoever does not want to wait for services that end slowly still wants nothing left behind.
         _cut_off(here, run, prepared, error, observer)
         raise
+    except LockflightError as error:
+        return error
     observer.took_down(prepared.name)
+    return None

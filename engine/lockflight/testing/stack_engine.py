@@ -54,6 +54,8 @@ class FakeStackEngine:
         self.there: dict[str, FakeContainer] = {}
         self.networks_there: dict[str, Mapping[str, str]] = {}
         self.volumes_there: dict[str, Mapping[str, str]] = {}
+        # Containers of Compose projects that are no stacks, by the project's name.
+        self.strangers_there: dict[str, tuple[str, ...]] = {}
         # The suites' containers that were ever started.
         self.suites: list[SuiteContainer] = []
         self._starting: dict[FakeStarting, str] = {}
@@ -212,6 +214,10 @@ class FakeStackEngine:
     def networks(self, stack: str) -> tuple[str, ...]:
         self._look()
         return tuple(sorted(name for name, labels in self.networks_there.items() if _is_of(labels, stack)))
+
+    def strangers(self, name: str) -> tuple[str, ...]:
+        self._look()
+        return self.strangers_there.get(name, ())
 
     def stacks(self, project: str | None = None) -> tuple[StackFound, ...]:
         self._look()

@@ -97,8 +97,16 @@ def load_library() -> None:
 def _connect(address: Address) -> APIClient:
     from docker import APIClient
 
+    class Client(APIClient):
+        """The library underneath would put REQUESTS_CA_BUNDLE, which is meant for web sites, in the place of
+        the engine's own certificates."""
+
+        def merge_environment_settings(self, *settings: Any, **more: Any) -> Any:
+            merged = super().merge_environment_settings(*settings, **more)
+            return {**merged, "verify": self.verify}
+
     _knock(address.url)
-    return APIClient(
+    return Client(
         base_url=address.url,
         version="auto",
         timeout=SECONDS,

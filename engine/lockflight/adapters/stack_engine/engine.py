@@ -143,6 +143,13 @@ class DockerStackEngine:
             entries = self._connection.client.networks(filters=_of(stack))
         return tuple(sorted(str(entry["Name"]) for entry in entries))
 
+    def strangers(self, name: str) -> tuple[str, ...]:
+        with self._connection.asking():
+            filters = {"label": f"com.docker.compose.project={name}"}
+            entries = self._connection.client.containers(all=True, filters=filters)
+        theirs = [entry for entry in entries if port.STACK not in (entry.get("Labels") or {})]
+        return tuple(sorted(containers.name_of(entry) for entry in theirs))
+
     def stacks(self, project: str | None = None) -> tuple[StackFound, ...]:
         labels = [port.STACK, *([f"{port.PROJECT}={project}"] if project is not None else [])]
         with self._connection.asking():
