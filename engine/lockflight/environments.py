@@ -113,7 +113,7 @@ class TcpSettings(Model):
 
 
 class CommandGate(Model):
-    """A command must end with 0; it is given the lock as JSON on its standard input."""
+    """A command must end with 0; LOCKFLIGHT_LOCK_FILE names a file with the lock as JSON. 75 says: not yet."""
 
     command: list[Argument] = Field(min_length=1)
     directory: InsidePath | None = None

@@ -13,6 +13,7 @@ from lockflight.builds.model import RecordFile
 from lockflight.config import Manifest
 from lockflight.files import write_atomically
 from lockflight.locks.model import Lock
+from lockflight.ports.ledger_event import Event
 from lockflight.stacks.evidence import Evidence
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,6 +21,7 @@ SCHEMAS: dict[str, tuple[type[BaseModel], str]] = {
     "manifest.schema.json": (Manifest, "lockflight.yaml"),
     "lock.schema.json": (Lock, "A lock: the exact build of every service"),
     "record.schema.json": (RecordFile, "A record: what a service's CI says about one build"),
+    "ledger-event.schema.json": (Event, "One event of the ledger"),
     "evidence.schema.json": (Evidence, "Evidence: what the system tests said of one lock"),
 }
 

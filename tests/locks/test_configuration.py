@@ -12,7 +12,7 @@ from lockflight.config import Manifest, read_manifest
 from lockflight.errors import InputError
 from lockflight.findings import Finding, refusals
 from lockflight.locks.configuration import configuration
-from lockflight.locks.gather import read_stack
+from lockflight.locks.stack_files import read_stack
 from lockflight.ports.git import Submodule
 from lockflight.testing.git import FakeGit
 from tests.support.repositories import add_submodule, commit_file, git, new_repository

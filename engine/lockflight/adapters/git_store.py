@@ -25,7 +25,7 @@ from lockflight.errors import OutsideError
 
 _HINT = "can 'git ls-remote' read it from here? credentials come from git's own configuration"
 # What the URL is called where git wants a name for it.
-_CALLED = "lockflight-asked"
+CALLED = "lockflight-asked"
 
 
 class Remote:
@@ -38,7 +38,7 @@ class Remote:
 
     def refs(self, *wanted: str) -> dict[str, str]:
         """The commits or tags behind these full names, as far as they exist."""
-        said = self._asked(["-C", str(self._folder), "ls-remote", "--", _CALLED, *wanted])
+        said = self._asked(["-C", str(self._folder), "ls-remote", "--", CALLED, *wanted])
         parts = [line.partition("\t") for line in said.text.splitlines()]
         return {name: commit for commit, _, name in parts}
 
@@ -57,7 +57,7 @@ class Remote:
                 "fetch",
                 *options,
                 "--",
-                _CALLED,
+                CALLED,
                 f"+{ref}:{ref}",
             ]
         )
@@ -75,8 +75,8 @@ class Remote:
     @cached_property
     def _login(self) -> Login:
         """How to log in at the URL that git's own configuration makes of this one (`insteadOf`)."""
-        asked = ["-C", str(self._folder), "ls-remote", "--get-url", "--", _CALLED]
-        settings = {f"remote.{_CALLED}.url": self.url}
+        asked = ["-C", str(self._folder), "ls-remote", "--get-url", "--", CALLED]
+        settings = {f"remote.{CALLED}.url": self.url}
         said = run(asked, environment=remote_environment(settings, self._ssh_command))
         if said.code:
             raise self._unreachable(said.complaint)
@@ -85,13 +85,13 @@ class Remote:
     def _settings(self) -> Mapping[str, str]:
         url = self._login.url
         # The longest match wins, so that git's configuration is not applied a second time.
-        return {f"remote.{_CALLED}.url": url, f"url.{url}.insteadOf": url, **self._login.settings}
+        return {f"remote.{CALLED}.url": url, f"url.{url}.insteadOf": url, **self._login.settings}
 
     def _unreachable(self, complaint: str) -> OutsideError:
         shown = names.without_credentials(self.url)
         lines = complaint.replace(self.url, shown).splitlines() or ["no answer"]
         reason = next((line for line in lines if line.startswith("fatal:")), lines[-1])
-        reason = names.without_credentials(reason).replace(f"'{_CALLED}'", f"'{shown}'")
+        reason = names.without_credentials(reason).replace(f"'{CALLED}'", f"'{shown}'")
         return OutsideError(f"the repository {shown} cannot be read: {reason}", hint=_HINT)
 
 
