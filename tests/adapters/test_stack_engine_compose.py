@@ -76,7 +76,9 @@ def test_settings_of_a_person_change_nothing(machine: Machine) -> None:
     assert "COMPOSE_" not in machine.read("environment")
 
 
-def test_the_name_that_a_person_gives_the_project_by_a_variable_is_compose_s_business(machine: Machine) -> None:
+def test_the_name_that_a_person_gives_the_project_by_a_variable_is_compose_s_business(
+    machine: Machine,
+) -> None:
     """It is part of how Compose reads the files; a stack of ours is named on the command line, which wins."""
     machine.docker("echo '{}'")
     machine.engine(COMPOSE_PROJECT_NAME="mine").read(machine.call)
