@@ -212,6 +212,16 @@ class Stack(Model):
     )
 
 
+class LedgerSettings(Model):
+    """Where the ledger lives: in the working folder, or on a git branch of its own."""
+
+    branch: Line | None = Field(
+        None,
+        description="A branch that holds nothing else, such as lockflight-ledger; the working folder otherwise.",
+    )
+    remote: Line = Field("origin", description="The remote, or the URL, that the branch is pushed to.")
+
+
 class RegistrySettings(Model):
     """How to talk to one registry."""
 
@@ -239,6 +249,9 @@ class Manifest(Model):
     stack: Stack | None = Field(None, description="The stack that the services run in.")
     environments: dict[EnvironmentName, Environment] = Field(
         default={}, description="What a lock is promoted to, in the order of the promotion."
+    )
+    ledger: LedgerSettings = Field(
+        default=LedgerSettings(), description="Where it is written down what happened to the environments."
     )
     images: dict[ServiceName, Reference] = Field(
         default={}, description="Further third-party images, or other references for those of the stack."

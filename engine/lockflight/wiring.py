@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 
 from lockflight.adapters.system_clock import SystemClock
 from lockflight.concurrency import at_interruption
+from lockflight.errors import InputError
 from lockflight.places import MANIFEST, manifest_folder
 from lockflight.ports.clock import Clock
 
 if TYPE_CHECKING:
     from lockflight.config import Manifest
     from lockflight.ports.git import Git
+    from lockflight.ports.ledger import Ledger
     from lockflight.ports.registry import Registry
     from lockflight.ports.stack_engine import StackEngine
+    from lockflight.ports.target import Target
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,14 @@ class Engine:
     @cached_property
     def stack_engine(self) -> StackEngine:
         return connect_stack_engine(self.environment)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return connect_ledger(self)
+
+    def target(self, environment: str) -> Target:
+        """What an environment of the manifest runs on."""
+        return connect_target(self, environment)
 
     @cached_property
     def clock(self) -> Clock:
@@ -71,6 +82,39 @@ def connect_stack_engine(environment: Mapping[str, str]) -> StackEngine:
 
     at_interruption(stop_compose)
     return DockerStackEngine(environment)
+
+
+def connect_ledger(engine: Engine) -> Ledger:
+    """The working folder's, or the branch that the manifest names."""
+    settings = engine.manifest.ledger
+    if settings.branch is None:
+        from lockflight.adapters.ledger_folder import LedgerFolder
+
+        return LedgerFolder(engine.root)
+    from lockflight.adapters.git_process import stop_children
+    from lockflight.adapters.ledger_branch import LedgerBranch
+
+    at_interruption(stop_children)
+    return LedgerBranch(
+        settings.remote, engine.root, engine.clock, branch=settings.branch, environment=engine.environment
+    )
+
+
+def connect_target(engine: Engine, environment: str) -> Target:
+    """The adapter for the kind of target that the manifest names."""
+    settings = engine.manifest.environments[environment].target
+    if settings.compose is not None:
+        from lockflight.adapters.stack_engine.processes import stop_children
+        from lockflight.adapters.target_compose import ComposeTarget
+
+        at_interruption(stop_children)
+        return ComposeTarget(
+            settings.compose, engine.environment, engine.clock, project=engine.manifest.project
+        )
+    kind = "swarm" if settings.swarm is not None else "command"
+    raise InputError(
+        f"environments.{environment}: the target '{kind}' is not built yet", hint="use 'compose'"
+    )
 
 
 def system_clock() -> Clock:

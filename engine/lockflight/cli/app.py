@@ -34,6 +34,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stack down": ("stack_down", "take a stack down, with its volumes"),
     "stack logs": ("stack_logs", "show what the services of a running stack print"),
     "stack config": ("stack_config", "print the pinned stack as Compose reads it"),
+    "plan": ("plan", "what a promotion would do, each change with its cause"),
+    "promote": ("promote", "replay a lock in an environment, behind its gates and checks"),
+    "rollback": ("rollback", "go back to an archived lock, in one command"),
     "doctor": ("doctor", "is everything here that the manifest needs, and how to get what is missing"),
     "demo": ("demo", "the whole flight on this machine, in a scratch folder"),
 }

@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(context: Context, options: argparse.Namespace) -> int:
     from lockflight.cli.stack_view import Narrator, show_running, show_trouble
     from lockflight.stacks import naming
-    from lockflight.stacks.alone import room_for
+    from lockflight.stacks.alone import one_at_a_time, room_for
     from lockflight.stacks.bring_up import bring_up, checked, get_images
     from lockflight.stacks.prepare import read_ahead
     from lockflight.stacks.trouble import look_closer
@@ -47,7 +47,7 @@ def run(context: Context, options: argparse.Namespace) -> int:
     named = f" --name {wanted.name}" if options.name is not None else ""
     narrator = Narrator(context)
     read_ahead(here, wanted)
-    with room_for(here, wanted.name):
+    with one_at_a_time(wanted.name), room_for(here, wanted.name):
         prepared = checked(here, wanted, narrator)
         get_images(here, prepared, narrator, context.progress)
         try:

@@ -21,10 +21,13 @@ def fly(stage: Stage) -> None:
     _builds(stage, shop)
     _lock(stage, shop)
     _tested(stage, shop)
+    _promoted(stage, shop)
     _tampering(stage, shop)
     _moved_tag(stage, shop)
     _next_release(stage, shop)
     _found_wrong(stage, shop)
+    _goes_back_by_itself(stage, shop)
+    _rolled_back(stage, shop)
     stage.print(f"\nThe demo took {time.monotonic() - started:.1f} s.")
 
 
@@ -65,8 +68,18 @@ def _tested(stage: Stage, shop: Shop) -> None:
     stage.run("lockflight", "stack", "test", folder=shop.folder)
 
 
+def _promoted(stage: Stage, shop: Shop) -> None:
+    stage.act(
+        "4. The same lock goes to staging, and then to production",
+        "Every gate is asked and every image is there before anything changes. Production opens only for a lock that "
+        "passed its checks in staging and whose system tests passed.",
+    )
+    stage.run("lockflight", "promote", "staging", folder=shop.folder)
+    stage.run("lockflight", "promote", "production", folder=shop.folder)
+
+
 def _tampering(stage: Stage, shop: Shop) -> None:
-    stage.act("4. Nobody edits a lock", "One digit of a digest is changed by hand.")
+    stage.act("5. Nobody edits a lock", "One digit of a digest is changed by hand.")
     path = shop.folder / LOCK
     whole = path.read_text()
     at = whole.index("digest: sha256:") + len("digest: sha256:")
@@ -78,7 +91,7 @@ def _tampering(stage: Stage, shop: Shop) -> None:
 
 def _moved_tag(stage: Stage, shop: Shop) -> None:
     stage.act(
-        "5. Nobody moves a tag unseen",
+        "6. Nobody moves a tag unseen",
         "Somebody pushes another image over the tag of orders. The lock still names the digest that was "
         "tested, and verify tells the two apart.",
     )
@@ -90,7 +103,7 @@ def _moved_tag(stage: Stage, shop: Shop) -> None:
 
 def _next_release(stage: Stage, shop: Shop) -> None:
     stage.act(
-        "6. The next release", "orders changes; the lock says why it is out of date, and a new one is made."
+        "7. The next release", "orders changes; the lock says why it is out of date, and a new one is made."
     )
     shop.break_orders()
     shop.bump("orders")
@@ -107,9 +120,34 @@ def _next_release(stage: Stage, shop: Shop) -> None:
 
 def _found_wrong(stage: Stage, shop: Shop) -> None:
     stage.act(
-        "7. Healthy, and wrong",
+        "8. Healthy, and wrong",
         "That commit forgot the quantity in the total. Every service is healthy with it, and every digest is as "
         "locked; the system tests see it before anybody deploys it.",
     )
     stage.run("git", "show", "--format=%s", "--unified=0", folder=shop.service("orders"))
     stage.run("lockflight", "stack", "test", folder=shop.folder, expect=1)
+
+
+def _goes_back_by_itself(stage: Stage, shop: Shop) -> None:
+    stage.act(
+        "9. A bad release goes back by itself, and no further",
+        "Somebody promotes it all the same. Its check in staging says no: the whole bundle goes back to the lock that "
+        "was there. Production never opens for it.",
+    )
+    stage.run("lockflight", "promote", "staging", folder=shop.folder, expect=1)
+    stage.run("lockflight", "promote", "production", folder=shop.folder, expect=1)
+
+
+def _rolled_back(stage: Stage, shop: Shop) -> None:
+    stage.act(
+        "10. Rollback is one command",
+        "The bug is mended, tested and promoted; then production goes back to the release before, by its archived "
+        "lock. What was left does not come back by itself.",
+    )
+    shop.mend_orders()
+    shop.bump("orders")
+    shop.release("orders")
+    for words in (("lock",), ("stack", "test"), ("promote", "staging"), ("promote", "production")):
+        stage.run("lockflight", *words, folder=shop.folder, show=False)
+    stage.run("lockflight", "rollback", "production", folder=shop.folder)
+    stage.run("lockflight", "promote", "production", folder=shop.folder, expect=1)

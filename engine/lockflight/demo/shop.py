@@ -18,6 +18,9 @@ _REDIS = 'FROM scratch\nCOPY . /\nENTRYPOINT ["/bin/redis-server"]\n'
 _RIGHT_TOTAL = "total + price * quantity"
 _WRONG_TOTAL = "total + price"
 
+# The environments of lockflight.yaml, and the ports that it names for them.
+_PORTS = {"staging": 18081, "production": 18082}
+
 
 class Shop:
     """Builds services for real and keeps the repositories."""
@@ -98,6 +101,15 @@ class Shop:
         script.write_text(script.read_text().replace(_RIGHT_TOTAL, _WRONG_TOTAL))
         return self.commit("Simplify the total", folder)
 
+    def mend_orders(self) -> str:
+        """The bug is found and mended."""
+        folder = self.service("orders")
+        script = folder / "orders.cgi"
+        script.write_text(
+            script.read_text().replace(_WRONG_TOTAL, _RIGHT_TOTAL) + "# The total counts quantities.\n"
+        )
+        return self.commit("Count the quantity again", folder)
+
     def bump(self, service: str) -> None:
         """The shop's submodule is moved to the service's head and committed."""
         module = self.folder / "compose" / "shop" / service
@@ -115,6 +127,12 @@ class Shop:
             target.parent.mkdir(parents=True, exist_ok=True)
             text = (self._sources / name).read_text()
             text = text.replace("localhost:5000", self._registry)
+            # Environments of the demo's own, on ports that nobody has.
+            for environment, port in _PORTS.items():
+                text = text.replace(
+                    f"project: shop-{environment}", f"project: {self._stage.project(environment)}"
+                )
+                text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{self._stage.port_of(environment)}")
             target.write_text(text.replace("    path: compose/shop/", "    submodule: compose/shop/"))
 
     def _quietly(self, *words: str, folder: Path) -> str:

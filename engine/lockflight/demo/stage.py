@@ -34,6 +34,7 @@ class Stage:
         self._in_colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self._registry: subprocess.Popen[bytes] | None = None
         self.port = 0
+        self._ports: dict[str, int] = {}
 
     def act(self, title: str, words: str = "") -> None:
         """A heading, and what the next commands show."""
@@ -85,8 +86,22 @@ class Stage:
         self._wait_for_registry()
         return f"localhost:{self.port}"
 
+    def project(self, environment: str) -> str:
+        """What an environment of this demo is called on the engine."""
+        return f"shop-{environment}-{self.port}"
+
+    def port_of(self, environment: str) -> int:
+        """A port of this machine that the environment has to itself."""
+        if environment not in self._ports:
+            self._ports[environment] = _free_port()
+        return self._ports[environment]
+
     def close(self) -> None:
         """Stop what the demo started and remove what it left in the engine; nothing else."""
+        for environment in self._ports:
+            _output(
+                "docker", "compose", "-p", self.project(environment), "down", "--volumes", "--timeout", "1"
+            )
         if self._registry is not None:
             self._remove_images()
             self._registry.terminate()

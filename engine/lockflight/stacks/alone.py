@@ -2,7 +2,7 @@
 
 Two guards: a file that a running lockflight holds locked, which the system lets go when the process ends, and
 the label on stacks that stay when their process has ended. A file for each name keeps two that put up the same
-stack from doing so at once.
+stack from doing so at once; a test's stack has a name that nobody else has.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LATER = (
 def room_for(here: Surroundings, name: str) -> Iterator[None]:
     """Hold the place for a stack while it starts or is tested; `NotYet` where another one is in the way."""
     alone = here.stack.alone
-    with _held(alone), _one_at_a_time(name):
+    with _held(alone):
         for found in here.engine.stacks():
             if found.name != name and not is_orphan(found) and (alone or found.alone):
                 raise NotYet(_in_the_way(found, alone), hint=_LATER)
@@ -37,7 +37,7 @@ def room_for(here: Surroundings, name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(name: str) -> Iterator[None]:
+def one_at_a_time(name: str) -> Iterator[None]:
     """Two that put up the same stack at once would get in each other's way; the second finds it when it is there."""
     path = Path(tempfile.gettempdir()) / f"lockflight-stack-{name}.lock"
     handle = _open(path)

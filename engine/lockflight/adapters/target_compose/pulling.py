@@ -1,0 +1,62 @@
+"""Getting every image of a deployment before anything changes: all in parallel, all that is missing at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+
+from lockflight.adapters.stack_engine.images import Images
+from lockflight.concurrency import each
+from lockflight.errors import LockflightError, OutsideError, Problem, Refused
+from lockflight.ports.stack_engine import ImageMissing
+from lockflight.progress import Progress
+
+_PARALLEL = 8
+_MISSING = "was it removed from the registry, or may this user not see it? 'lockflight verify' looks closer"
+
+
+def pull_missing(images: Images, wanted: Mapping[str, str | None], progress: Progress) -> None:
+    """Pull what the engine does not have; `wanted` is references with their platforms."""
+    here = images.present(tuple(wanted))
+    size = _Size(progress)
+
+    def pull(reference: str) -> None:
+        images.pull(reference, wanted[reference], lambda done, total: size.told(reference, done, total))
+
+    missing = [reference for reference in wanted if reference not in here]
+    _, failures = each(pull, missing, progress, "pulling images", parallel=_PARALLEL)
+    if failures:
+        raise _together(failures)
+
+
+def _together(failures: Iterable[OutsideError]) -> LockflightError:
+    """One error of all: a registry that lacks an image says no, everything else is the world's failure."""
+    listed = list(failures)
+    problems = [_explained(problem, failure) for failure in listed for problem in failure.problems]
+    distinct = tuple(dict.fromkeys(sorted(problems, key=str)))
+    if all(isinstance(failure, ImageMissing) for failure in listed):
+        return Refused(distinct)
+    return OutsideError(distinct)
+
+
+def _explained(problem: Problem, failure: OutsideError) -> Problem:
+    if isinstance(failure, ImageMissing) and problem.hint is None:
+        return Problem(problem.message, problem.place, _MISSING, problem.code or "image-missing")
+    return problem
+
+
+class _Size:
+    """Adds up how much of all images is here."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._guard = threading.Lock()
+        self._done: dict[str, int] = {}
+        self._total: dict[str, int] = {}
+
+    def told(self, reference: str, done: int, total: int) -> None:
+        with self._guard:
+            self._done[reference] = done
+            self._total[reference] = max(total, done)
+            shown = f"{sum(self._done.values()) / 1e6:.0f} of {sum(self._total.values()) / 1e6:.0f} MB"
+        self._progress.detail(shown)
