@@ -318,6 +318,9 @@ class Environment(Model):
         default=[], description="The gates of a rollback: few, or it is no help."
     )
     deadline: Duration = Field("5m", description="How long all services together may take to be ready.")
+    lease: Duration = Field(
+        "60s", description="How long the environment stays locked after the process that promotes died."
+    )
     unknown_services: Literal["keep", "remove"] = Field(
         "keep", description="What becomes of services that run in the environment and are not in the lock."
     )

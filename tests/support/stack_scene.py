@@ -22,7 +22,7 @@ from docker.errors import APIError, NotFound
 from tests.support.shop import Finished
 from tests.support.stack_project import StackProject, stack_project
 
-SECONDS = 60.0
+SECONDS = 120.0
 _LOOK_SECONDS = 0.02
 _NO_NEWS = re.compile("CI$|GITHUB_|LOCKFLIGHT_|NO_COLOR$|COLUMNS$|LINES$|COMPOSE_")
 # A container that ends at once when it is told to.

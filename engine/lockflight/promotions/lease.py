@@ -14,9 +14,8 @@ from lockflight.ports.clock import Clock
 from lockflight.ports.target import Holder, Lease, LeaseLost, Target
 from lockflight.stacks.owner import Owner, state_of, this_process
 
-# A dead owner's lease runs out after so long; nobody is locked out for longer.
-SECONDS = 60
-_HEARTBEAT = 15.0
+# So often in the life of a lease it is renewed: a slow engine may miss some.
+_BEATS = 4
 _ASK_AGAIN = 2.0
 
 
@@ -25,6 +24,7 @@ class Held:
     """A lease with its heartbeat. `confirm` is asked before every change."""
 
     lease: Lease
+    every: float
     _lost: threading.Event = field(default_factory=threading.Event)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -40,7 +40,7 @@ class Held:
 
     def beat(self) -> None:
         """Keep it alive until it is over; runs in a thread of its own."""
-        while not self._over.wait(_HEARTBEAT):
+        while not self._over.wait(self.every):
             try:
                 self.lease.renew()
             except LeaseLost:
@@ -62,11 +62,13 @@ def held(
     owner: str,
     run_url: str | None,
     above: int,
+    seconds: int,
     wait: float,
     waiting: Callable[[Holder], None],
 ) -> Iterator[Held]:
     """The lease for the time of the block; `NotYet` where somebody else has it for longer than one waits."""
-    lease = Held(_taken(target, clock, environment, owner, run_url, above, wait, waiting))
+    taken = _taken(target, clock, environment, owner, run_url, above, seconds, wait, waiting)
+    lease = Held(taken, seconds / _BEATS)
     heart = threading.Thread(target=lease.beat, name="lockflight-lease", daemon=True)
     heart.start()
     try:
@@ -84,16 +86,17 @@ def _taken(
     owner: str,
     run_url: str | None,
     above: int,
+    seconds: int,
     wait: float,
     waiting: Callable[[Holder], None],
 ) -> Lease:
     begun = clock.monotonic()
     while True:
-        answer = target.take_lease(environment, owner, run_url, SECONDS, above)
+        answer = target.take_lease(environment, owner, run_url, seconds, above)
         if not isinstance(answer, Holder):
             return answer
         # What a killed process of this machine left behind runs out soon, and nobody else is in the way.
-        patience = max(wait, SECONDS + _ASK_AGAIN) if _is_gone(answer) else wait
+        patience = max(wait, seconds + 2 * _ASK_AGAIN) if _is_gone(answer) else wait
         if clock.monotonic() - begun >= patience:
             raise _busy(environment, answer)
         waiting(answer)

@@ -49,6 +49,7 @@ def promote(world: World, order: Order) -> Promoted:
         order.owner,
         order.run_url,
         above,
+        durations.seconds(world.settings(order.environment).lease),
         order.wait,
         world.watcher.waiting,
     ) as lease:
