@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ import pytest
 from lockflight.errors import InputError, NotYet, OutsideError, Refused
 from lockflight.stacks.naming import KEPT
 from lockflight.stacks.owner import this_process
-from lockflight.testing.stack_engine import Behaviour
-from tests.stacks.stages import Stage, reference, stage
+from lockflight.stacks.suites.definition import definition_digest
+from lockflight.stacks.suites.model import SuiteResult
+from lockflight.testing.stack_engine import Behaviour, FakeContainer
+from tests.stacks.stages import COMPOSE, Stage, reference, stage
 
 
 @pytest.fixture(autouse=True)
@@ -296,3 +300,94 @@ def test_what_the_suites_said_is_told_although_the_stack_cannot_be_taken_down(sh
     assert outcome.evidence is not None
     assert outcome.evidence.passed
     assert "could not be removed" in str(outcome.left_over)
+
+
+def meddling(shop: Stage, meddle: Callable[[], None]) -> Stage:
+    """Somebody does something to the stack when the suite has ended."""
+    original = shop.observer.ended
+
+    def and_meddle(result: SuiteResult) -> None:
+        original(result)
+        meddle()
+
+    shop.observer.ended = and_meddle  # type: ignore[method-assign]
+    return shop
+
+
+def cart(shop: Stage) -> FakeContainer:
+    return next(one for one in shop.engine.there.values() if one.service == "cart")
+
+
+def test_files_that_change_after_they_were_checked_fail_the_test(shop: Stage) -> None:
+    path = shop.here.root / "stack.yaml"
+    outcome = meddling(shop, lambda: append(path, "# changed\n")).test()
+    assert outcome.problems == ("stack.yaml was changed after it was checked",)
+    assert outcome.evidence is not None
+    assert not outcome.evidence.passed
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text() + text)
+
+
+def test_a_container_that_is_removed_while_suites_run_fails_the_test(shop: Stage) -> None:
+    outcome = meddling(shop, lambda: shop.engine.remove(cart(shop).id)).test()
+    assert "cart: its container was removed or replaced while the suites ran" in outcome.problems
+
+
+def test_a_container_that_is_replaced_by_another_image_fails_the_test(shop: Stage) -> None:
+    other = shop.engine.add("ghcr.io/acme/other@sha256:" + "7" * 64)
+
+    def replace_it() -> None:
+        cart(shop).image = other
+
+    outcome = meddling(shop, replace_it).test()
+    assert any("runs ghcr.io/acme/other@sha256:7777" in problem for problem in outcome.problems)
+
+
+def test_a_service_that_ends_with_0_while_suites_run_fails_the_test(shop: Stage) -> None:
+    def end_it() -> None:
+        container = cart(shop)
+        container.behaviour = replace(
+            container.behaviour, exits_after=shop.clock.monotonic() - (container.started or 0)
+        )
+
+    outcome = meddling(shop, end_it).test()
+    assert outcome.problems == ("cart is not as it was before the suites: exited 0",)
+
+
+def test_what_runs_beside_the_stack_unchecked_fails_the_test(shop: Stage) -> None:
+    calls = iter([(), ("sneak-1",)])
+
+    def came_later(_name: str) -> tuple[str, ...]:
+        return next(calls)
+
+    shop.engine.strangers = came_later  # type: ignore[method-assign, assignment]
+    outcome = shop.test()
+    assert outcome.problems == ("sneak-1 runs beside the stack, and nobody has checked it",)
+    assert [result.outcome for result in outcome.suites] == ["not-run"]
+
+
+def test_a_suite_that_changes_itself_fails_the_test(tmp_path: Path) -> None:
+    (tmp_path / "t.sh").write_text("#!/bin/sh\necho '# more' >> t.sh\n")
+    (tmp_path / "t.sh").chmod(0o755)
+    shop = stage(tmp_path, stack="suites: {smoke: {command: [./t.sh]}}")
+    before = definition_digest(shop.here.stack.suites["smoke"], tmp_path)
+    outcome = shop.test()
+    assert outcome.problems == ("the suite 'smoke' was changed while the suites ran",)
+    assert outcome.evidence is not None
+    assert outcome.evidence.suites["smoke"].definition == before
+
+
+def test_other_profiles_than_the_manifest_s_make_no_evidence(shop: Stage) -> None:
+    outcome = shop.test(profiles=("debug",))
+    assert outcome.evidence is None
+    assert "other profiles" in outcome.no_evidence
+
+
+def test_the_evidence_says_which_variables_were_the_machine_s_own(tmp_path: Path) -> None:
+    compose = COMPOSE + '    environment: {MODE: "${MODE:-prod}", OTHER: "${OTHER:-x}", COST: "$$MONEY"}\n'
+    shop = stage(tmp_path, compose, environment={"PATH": "/usr/bin:/bin", "MODE": "debug", "MONEY": "1"})
+    evidence = shop.test().evidence
+    assert evidence is not None
+    assert evidence.machine_variables == ["MODE"]

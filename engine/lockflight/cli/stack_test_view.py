@@ -87,16 +87,10 @@ def show_outcome(context: Context, outcome: TestOutcome, run: TestRun, evidence:
     if evidence:
         context.say(f"{evidence}: written")
     elif outcome.evidence is None:
-        context.say(f"note: no evidence was written: {_why_no_evidence(outcome, run)}")
+        context.say(f"note: no evidence was written: {outcome.no_evidence}")
     verdict = "passed" if outcome.passed else "FAILED"
     context.say(f"lock {prepared.lock.id[:12]}: system tests {verdict}")
     add_summary(context, _markdown(outcome))
-
-
-def _why_no_evidence(outcome: TestOutcome, run: TestRun) -> str:
-    if run.only:
-        return "only some of the suites were run"
-    return f"not as it was locked: {', '.join(outcome.running.prepared.changed_config)}"
 
 
 _HEADER = ["SUITE", "RESULT", "TESTS", "FAILED", "SKIPPED", "TIME"]

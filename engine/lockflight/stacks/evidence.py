@@ -62,6 +62,13 @@ class Evidence(Model):
     unlocked: list[ServiceName] = Field(
         default=[], description="Services that ran without being in the lock, because somebody allowed it."
     )
+    machine_variables: list[Line] = Field(
+        default=[], description="Variables of the machine's own environment that the compose files use."
+    )
+    not_covered: list[Line] = Field(
+        default=[],
+        description="What was bound in and no lock covers: outside of the repository, or ignored by git.",
+    )
     problems: list[Line] = Field(default=[], description="What else was wrong while the suites ran.")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lockflight.errors import LockflightError
@@ -39,12 +40,16 @@ class TestOutcome:
     running: Running
     facts: EngineFacts
     images: tuple[RunningImage, ...] = ()
+    # What the suites were when they began.
+    definitions: Mapping[str, str] = field(default_factory=dict)
     suites: tuple[SuiteResult, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     # What else was wrong while the suites ran: a service that died, an image that is not the locked one.
     problems: tuple[str, ...] = ()
     log_files: tuple[Path, ...] = ()
     evidence: Evidence | None = None
+    # Why there is none.
+    no_evidence: str = ""
     # Why the stack could not be taken down.
     left_over: LockflightError | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ _CHANGED = (
 _REQUIRED = re.compile(r"required variable ([A-Za-z_][A-Za-z0-9_]*) is missing")
 _NEEDED = re.compile(r"needs the variable ([A-Za-z_][A-Za-z0-9_]*),")
 _OF_SERVICE = "service:"
+_MENTIONED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +161,25 @@ def _check_project(here: Surroundings, lock: Lock) -> None:
 
 def _configuration(here: Surroundings, request: Request) -> tuple[tuple[str, ...], list[Finding]]:
     """The files that are not as they were locked: what would be tested is not what the lock says."""
+    changes = list(_changes(here, request.lock))
+    allowed = request.allow_changed_config
+    findings = [
+        # Here the lock says what is to be, and the disk is what was found.
+        replace(one, expected=one.found, found=one.expected, note=allowed, hint=None if allowed else _CHANGED)
+        for one in changes
+    ]
+    return tuple(change.subject for change in changes), findings
+
+
+def changed_files(here: Surroundings, lock: Lock) -> tuple[str, ...]:
+    """The configuration files that are not as they were locked."""
+    return tuple(change.subject for change in _changes(here, lock))
+
+
+def _changes(here: Surroundings, lock: Lock) -> Iterator[Finding]:
     project = read_stack(here.manifest, here.root, here.environment)
     found, _ = configuration(here.manifest, here.root, project, here.git)
-    changes = list(config_reasons(request.lock.config, found))
-    allowed = request.allow_changed_config
-    findings = [replace(change, note=allowed, hint=None if allowed else _CHANGED) for change in changes]
-    return tuple(change.subject for change in changes), findings
+    return config_reasons(lock.config, found)
 
 
 def _read(here: Surroundings, request: Request) -> tuple[ComposeCall, dict[str, Any]]:
@@ -270,6 +285,28 @@ def _may_be_there(path: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def machine_variables(here: Surroundings) -> tuple[str, ...]:
+    """Variables that the compose files mention and the machine's own environment sets: no lock knows their values."""
+    found: set[str] = set()
+    for file in here.stack.files:
+        with contextlib.suppress(OSError, ValueError):
+            found.update(_MENTIONED.findall((here.root / file).read_text().replace("$$", "")))
+    return tuple(sorted(name for name in found if name in here.environment))
+
+
+def not_covered(here: Surroundings, prepared: Prepared) -> tuple[str, ...]:
+    """What services have bound in of this machine and the lock has no digest of, as it is called here."""
+    found = set()
+    for service, source, _ in _sources(prepared.model):
+        path = Path(source)
+        inside = path.is_relative_to(here.root)
+        name = path.relative_to(here.root).as_posix() if inside else source
+        covered = any(one == name or one.startswith(f"{name}/") for one in prepared.lock.config)
+        if service in prepared.services and not covered and name.isprintable():
+            found.add(name)
+    return tuple(sorted(found))
 
 
 def _sources(model: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from lockflight import __version__
-from lockflight.config import Suite
-from lockflight.locks.convert.pinned import images_of
 from lockflight.ports.stack_engine import RunningImage
 from lockflight.stacks.evidence import Evidence, RunningService, SuiteEvidence, Tests
 from lockflight.stacks.outcome import TestOutcome, TestRun
-from lockflight.stacks.prepare import Prepared
-from lockflight.stacks.suites.definition import definition_digest
+from lockflight.stacks.prepare import Prepared, machine_variables, not_covered
 from lockflight.stacks.suites.model import SuiteResult
 from lockflight.stacks.surroundings import Surroundings
 
 
-def testimony(
-    here: Surroundings, run: TestRun, outcome: TestOutcome, chosen: Mapping[str, Suite], began: datetime
-) -> Evidence | None:
-    """None where it would say less than it seems: not all suites, or other files than the locked ones."""
+def testimony(here: Surroundings, run: TestRun, outcome: TestOutcome, began: datetime) -> Evidence | None:
+    """None where it would say less than it seems."""
     prepared = outcome.running.prepared
-    if run.only or prepared.changed_config:
+    if reason_for_none(here, run, prepared):
         return None
     return Evidence(
         lock=prepared.lock.id,
@@ -35,22 +30,29 @@ def testimony(
         compose=outcome.facts.compose,
         generator=f"lockflight {__version__}",
         run=run.ci_run,
-        suites={
-            result.name: _of_suite(here, prepared, result, chosen[result.name]) for result in outcome.suites
-        },
+        suites={result.name: _of_suite(outcome, result) for result in outcome.suites},
         services=_running(prepared, outcome.images),
         unlocked=list(prepared.unlocked),
+        machine_variables=list(machine_variables(here)),
+        not_covered=list(not_covered(here, prepared)),
         problems=[problem[:1000] for problem in outcome.problems],
     )
 
 
-def _of_suite(here: Surroundings, prepared: Prepared, result: SuiteResult, suite: Suite) -> SuiteEvidence:
+def reason_for_none(here: Surroundings, run: TestRun, prepared: Prepared) -> str:
+    """Why no evidence comes of a test; empty where it does."""
+    if run.only:
+        return "only some of the suites were run"
+    if prepared.changed_config:
+        return f"not as it was locked: {', '.join(prepared.changed_config)}"
+    profiles = run.request.profiles
+    if profiles and set(profiles) != set(here.stack.profiles):
+        return "other profiles were active than the manifest names"
+    return ""
+
+
+def _of_suite(outcome: TestOutcome, result: SuiteResult) -> SuiteEvidence:
     tests = result.tests
-    image = None
-    if suite.service is not None and suite.service in prepared.pinned:
-        image = prepared.pinned[suite.service].reference
-    elif suite.image is not None:
-        image = next(one.reference for one in images_of(prepared.lock) if one.name == suite.image)
     return SuiteEvidence(
         outcome=result.outcome,
         where=result.where,
@@ -59,7 +61,7 @@ def _of_suite(here: Surroundings, prepared: Prepared, result: SuiteResult, suite
         tests=Tests(tests=tests.tests, failures=tests.failures, errors=tests.errors, skipped=tests.skipped)
         if tests
         else None,
-        definition=definition_digest(suite, here.root, image=image, ignored=here.git.is_ignored),
+        definition=outcome.definitions[result.name],
     )
 
 

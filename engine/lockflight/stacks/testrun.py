@@ -13,15 +13,15 @@ from lockflight.errors import InputError, LockflightError, Problem
 from lockflight.locks.convert.pinned import images_of
 from lockflight.logs import log
 from lockflight.places import MANIFEST
-from lockflight.ports.stack_engine import RunningImage
 from lockflight.progress import Progress
 from lockflight.stacks.addresses import planned
 from lockflight.stacks.alone import room_for
 from lockflight.stacks.bring_up import Observer, Running, addresses_file, bring_up, checked, get_images
 from lockflight.stacks.outcome import TestOutcome, TestRun
 from lockflight.stacks.prepare import Prepared, read_ahead
-from lockflight.stacks.readiness import ServiceState, Watch
+from lockflight.stacks.readiness import Watch
 from lockflight.stacks.remove import forget, take_down
+from lockflight.stacks.sameness import definitions_of, died, differences, not_as_checked, snapshot
 from lockflight.stacks.suites.bench import Bench, View, is_in_the_network
 from lockflight.stacks.suites.model import SuiteResult
 from lockflight.stacks.suites.output import Mask
@@ -29,7 +29,7 @@ from lockflight.stacks.suites.placeholders import Values, filled
 from lockflight.stacks.suites.run import SuiteWatcher, check_suites, run_suites
 from lockflight.stacks.suites.verdict import not_run
 from lockflight.stacks.surroundings import Surroundings
-from lockflight.stacks.testimony import testimony
+from lockflight.stacks.testimony import reason_for_none, testimony
 from lockflight.stacks.trouble import look_closer, save_all_logs
 
 
@@ -66,8 +66,9 @@ def run_test(here: Surroundings, run: TestRun, observer: TestObserver, progress:
             _cut_off(here, run, prepared, error, observer)
             raise
         left_over = _end(here, run, prepared, observer)
-    evidence = testimony(here, run, outcome, chosen, began)
-    return replace(outcome, evidence=evidence, left_over=left_over)
+    evidence = testimony(here, run, outcome, began)
+    silent = reason_for_none(here, run, prepared)
+    return replace(outcome, evidence=evidence, no_evidence=silent, left_over=left_over)
 
 
 def chosen_suites(here: Surroundings, only: Sequence[str]) -> dict[str, Suite]:
@@ -111,8 +112,9 @@ def _unfillable(prepared: Prepared, chosen: Mapping[str, Suite]) -> Iterator[Pro
 def _tested(
     here: Surroundings, run: TestRun, prepared: Prepared, chosen: Mapping[str, Suite], observer: TestObserver
 ) -> TestOutcome:
+    definitions = definitions_of(here, prepared, chosen)
     running = bring_up(here, prepared, run.deadline, observer)
-    outcome = TestOutcome(running, here.engine.facts())
+    outcome = TestOutcome(running, here.engine.facts(), definitions=definitions)
     bench = _bench(here, run, running)
     if running.started.ready:
         outcome = _with_suites(here, run, outcome, chosen, bench, observer)
@@ -139,18 +141,21 @@ def _with_suites(
     observer: TestObserver,
 ) -> TestOutcome:
     prepared = outcome.running.prepared
-    images = here.engine.running_images(prepared.name)
-    wrong = wrong_images(prepared, images)
+    before = snapshot(here, prepared, chosen)
+    outcome = replace(outcome, images=before.images)
+    wrong = not_as_checked(here, prepared, before.images)
     if wrong:
-        return replace(outcome, suites=_left_out(chosen, bench, wrong[0]), images=images, problems=wrong)
+        return replace(outcome, suites=_left_out(chosen, bench, wrong[0]), problems=wrong)
     results = run_suites(chosen, bench, observer, fail_fast=run.fail_fast)
-    died = _died_meanwhile(here, prepared)
+    after = snapshot(here, prepared, chosen)
+    problems = (*differences(before, after, outcome.definitions), *not_as_checked(here, prepared, after.images))
+    states = Watch.of(prepared.model, prepared.services).look(tuple(after.containers.values()), 0.0)
+    wrong_states = [state for state in states if state.service in died(before, after)]
     return replace(
         outcome,
         suites=results,
-        images=images,
-        problems=tuple(f"{state.service} is not as it was before the suites: {state.word}" for state in died),
-        troubles=look_closer(here.engine, died),
+        problems=tuple(dict.fromkeys(problems)),
+        troubles=look_closer(here.engine, wrong_states),
     )
 
 
@@ -177,25 +182,6 @@ def _bench(here: Surroundings, run: TestRun, running: Running) -> Bench:
         images={image.name: image.reference for image in images_of(prepared.lock)},
         labels=prepared.labels,
     )
-
-
-def wrong_images(prepared: Prepared, images: Sequence[RunningImage]) -> tuple[str, ...]:
-    """Containers that do not run what the lock says, by the engine's own word."""
-    found = []
-    for image in images:
-        pinned = prepared.pinned.get(image.service)
-        if pinned is not None and not any(
-            reference.endswith(f"@{pinned.digest}") for reference in image.digests
-        ):
-            has = ", ".join(image.digests) or image.image_id
-            found.append(f"{image.container} runs {has}, and the lock says {pinned.reference}")
-    return tuple(found)
-
-
-def _died_meanwhile(here: Surroundings, prepared: Prepared) -> tuple[ServiceState, ...]:
-    watch = Watch.of(prepared.model, prepared.services)
-    states = watch.look(here.engine.containers(prepared.name), here.clock.monotonic())
-    return tuple(state for state in states if state.failed)
 
 
 def _cut_off(

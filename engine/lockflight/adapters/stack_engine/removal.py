@@ -31,10 +31,14 @@ class Removal:
         self._connection = connection
         self._stack = stack
         self._only = {"label": f"{STACK}={stack}"}
+        self._of_project = {"label": f"com.docker.compose.project={stack}"}
+        self._is_ours = False
         self._seconds = seconds
 
     def run(self) -> None:
         troubles: list[str] = []
+        with self._connection.asking():
+            self._is_ours = bool(self._containers() or self._networks() or self._volumes())
         for number in range(_ROUNDS):
             if number and troubles:
                 time.sleep(_PAUSE_SECONDS)
@@ -83,7 +87,13 @@ class Removal:
         return [one for one in said if one]
 
     def _containers(self) -> list[dict[str, Any]]:
-        return list(self._connection.client.containers(all=True, filters=self._only))
+        """Those with our label; and what Compose started beside them in a project that is a stack of ours, because
+        the files were changed after they were checked."""
+        client = self._connection.client
+        found = list(client.containers(all=True, filters=self._only))
+        if self._is_ours:
+            found += client.containers(all=True, filters=self._of_project)
+        return list({one["Id"]: one for one in found}.values())
 
     def _networks(self) -> list[dict[str, Any]]:
         return list(self._connection.client.networks(filters=self._only))
