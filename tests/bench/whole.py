@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.bench import locking, peers
 from tests.bench.machine import facts
-from tests.bench.page import put_into
+from tests.bench.page import BEGIN, BEGIN_STACKS, put_into
 from tests.bench.peers import Limits
 from tests.bench.processes import Broken
 from tests.bench.publishing import make_services, publish
@@ -61,7 +61,7 @@ def run_whole(*, quick: bool, only: frozenset[str], json_file: Path | None, writ
     if json_file is not None:
         json_file.write_text(json.dumps({"facts": report.facts, **report.raw}, indent=1) + "\n")
     if write_docs:
-        put_into(DOCS, report.text())
+        put_into(DOCS, report.text(), BEGIN_STACKS if only == {"stacks"} else BEGIN)
 
 
 @contextmanager
