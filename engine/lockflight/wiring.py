@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lockflight.adapters.system_clock import SystemClock
 from lockflight.concurrency import at_interruption
-from lockflight.errors import InputError
+from lockflight.errors import InputError, Place
 from lockflight.places import MANIFEST, manifest_folder
 from lockflight.ports.clock import Clock
 
@@ -96,8 +96,34 @@ def connect_ledger(engine: Engine) -> Ledger:
 
     at_interruption(stop_children)
     return LedgerBranch(
-        settings.remote, engine.root, engine.clock, branch=settings.branch, environment=engine.environment
+        _remote_url(engine.root, settings.remote),
+        engine.root,
+        engine.clock,
+        branch=settings.branch,
+        environment=engine.environment,
     )
+
+
+def _remote_url(root: Path, remote: str) -> str:
+    """A remote's name by git's configuration; a URL or a path is one already."""
+    found = git_setting(root, f"remote.{remote}.url")
+    if found:
+        return found
+    if "/" in remote or ":" in remote:
+        return remote
+    raise InputError(
+        f"ledger.remote: git knows no remote '{remote}' here",
+        place=Place(MANIFEST),
+        hint=f"'git remote add {remote} URL' adds it; or write the repository's URL instead of its name",
+    )
+
+
+def git_setting(root: Path, key: str) -> str | None:
+    """What git's configuration says for the repository around a folder; its first value where there are several."""
+    from lockflight.adapters.git_process import run
+
+    said = run(["-C", str(root), "config", "--get-all", key])
+    return next(iter(said.text.splitlines()), None) if said.code == 0 else None
 
 
 def connect_target(engine: Engine, environment: str) -> Target:

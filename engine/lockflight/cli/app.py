@@ -37,6 +37,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "what a promotion would do, each change with its cause"),
     "promote": ("promote", "replay a lock in an environment, behind its gates and checks"),
     "rollback": ("rollback", "go back to an archived lock, in one command"),
+    "status": ("status", "where every environment stands: its lock, the last promotion, holds, health"),
+    "history": ("history", "what happened to the environments, the newest first"),
+    "drift": ("drift", "hold what runs against the last success in the ledger"),
+    "approve": ("approve", "sign off a lock for an environment"),
+    "hold": ("hold", "stop all promotions of an environment, or let go of it"),
+    "mark": ("mark", "mark a lock as bad, everywhere"),
+    "audit": ("audit", "can every archived lock still be deployed, is the ledger whole"),
     "doctor": ("doctor", "is everything here that the manifest needs, and how to get what is missing"),
     "demo": ("demo", "the whole flight on this machine, in a scratch folder"),
 }

@@ -137,7 +137,7 @@ def compare(world: World, standing: Standing) -> Compared:
     if lock_id is None:
         return Compared(environment, None)
     with restored(world, lock_id) as (lock, root):
-        made = deployment_of(world.manifest, environment, lock, root, world.variables)
+        made = deployment_of(world.manifest, environment, lock, root, _variables(world, environment))
         wanted = world.target.wanted(made.deployment)
         observed = world.target.observe(made.deployment)
     origins = origins_of(world.ledger, unexpected(wanted, observed), standing.released)
@@ -147,6 +147,12 @@ def compare(world: World, standing: Standing) -> Compared:
     return Compared(
         environment, lock_id, len(wanted), ready_of(wanted, observed), (*findings, *notes), holder
     )
+
+
+def _variables(world: World, environment: str) -> Mapping[str, str]:
+    """Whoever only looks need not have the secrets: files that demand them are read with their names instead."""
+    secrets = world.settings(environment).secrets
+    return {**{name: f"secret-{name}" for name in secrets}, **world.variables}
 
 
 def origins_of(ledger: Ledger, digests: Collection[str], released: Mapping[str, str]) -> dict[str, str]:
