@@ -333,3 +333,62 @@ def test_a_part_of_the_suites_makes_no_evidence(scene: StackScene) -> None:
     lock = scene.write(stack=PASSES.replace("}}", "}, other: {command: ['false']}}"))
     assert "no evidence was written" in scene.run("stack", "test", "--suite", "smoke").err
     assert not (scene.root / "locks" / "evidence" / lock).exists()
+
+
+# --- what suites need
+
+
+HELPED = """
+services:
+  app: {image: IMAGE, init: true, command: [sleep, '3600']}
+  e2e: {image: IMAGE, profiles: [test], depends_on: [helper], command: [wget, -q, -O-, 'http://helper:8080']}
+  helper:
+    image: IMAGE
+    profiles: [test]
+    depends_on: {seed: {condition: service_completed_successfully}}
+    init: true
+    command: [httpd, -f, -p, '8080', -h, /www]
+    volumes: ['www:/www']
+  seed: {image: IMAGE, profiles: [seeds], command: [sh, -c, 'echo seeded > /www/index.html'], volumes: ['www:/www']}
+volumes: {www: {}}
+"""
+E2E = "suites: {e2e: {service: e2e}}\n"
+
+
+def test_what_only_a_suite_needs_runs_pinned_beside_the_stack(scene: StackScene) -> None:
+    lock = scene.write(HELPED, stack=E2E, services=("app", "e2e", "helper", "seed"))
+    scene.run("stack", "test", "--artifacts", "out")
+    assert scene.file("out/e2e/output.log").read_text() == "seeded\n"
+    assert set(scene.evidence(lock)["services"]) == {"app", "helper", "seed"}
+    assert scene.left() == []
+
+
+def test_a_suite_s_helper_that_is_not_locked_is_refused(scene: StackScene) -> None:
+    compose = HELPED.replace("image: IMAGE\n    profiles", "image: localhost:1/else/where:1\n    profiles")
+    scene.write(compose, stack=E2E, services=("app", "e2e", "seed"))
+    assert "helper: cannot be pinned" in scene.run("stack", "test", code=1).err
+
+
+def test_a_suite_that_a_service_needs_is_refused(scene: StackScene) -> None:
+    compose = APP.replace("IMAGE,", "IMAGE, depends_on: [e2e],").replace("}}\n", "}, e2e: {image: IMAGE}}\n")
+    scene.write(compose, stack=E2E, services=("app", "e2e"))
+    refused = scene.run("stack", "test", code=2)
+    assert "the suite's service 'e2e' is needed by 'app'" in refused.err
+    assert scene.containers() == []
+
+
+def test_all_that_is_wrong_with_suites_is_told_at_once(scene: StackScene) -> None:
+    suites = "suites: {a: {service: ap}, b: {image: gone}, c: {command: [no-such-program-here]}}\n"
+    scene.write(stack=suites)
+    said = scene.run("stack", "test", code=2).err
+    for words in ("no service 'ap'", "no image 'gone'", "no-such-program-here", "did you mean 'app'?"):
+        assert words in said
+
+
+def test_a_link_to_a_container_of_the_stack_itself_works(scene: StackScene) -> None:
+    fetches = "for host in cc shop; do wget -q -O- http://$$host:8080; done"
+    compose = SERVES.replace("init: true", "container_name: cc\n    init: true")
+    compose += f"  e2e: {{image: IMAGE, external_links: [cc, 'cc:shop'], command: [sh, -c, '{fetches}']}}\n"
+    scene.write(compose, stack=E2E, services=("web", "e2e"), files={"www/index.html": "hello\n"})
+    scene.run("stack", "test", "--artifacts", "out")
+    assert scene.file("out/e2e/output.log").read_text() == "hello\nhello\n"

@@ -404,3 +404,57 @@ def test_what_a_suite_leaves_running_is_ended(scene: StackScene) -> None:
     pids = (scene.root / "pids").read_text().split()
     assert len(pids) == 3
     assert [pid for pid in pids if is_running(pid)] == []
+
+
+# --- what the engine cannot start, and stacks of several clones
+
+
+def test_a_command_that_is_not_there_is_told_of_the_service_and_becomes_evidence(scene: StackScene) -> None:
+    lock = scene.write(
+        """
+        services:
+          fine: {image: IMAGE, init: true, command: [sh, -c, 'echo all is well; exec sleep 3600']}
+          app: {image: IMAGE, command: [nosuchprogram], depends_on: [fine]}
+        """,
+        services=("app", "fine"),
+    )
+    failed = scene.run("stack", "test", "--artifacts", "out", code=1)
+    assert 'app could not be started: exec: "nosuchprogram": executable file not found' in failed.err
+    assert "OCI runtime" not in failed.err
+    assert scene.evidence(lock)["passed"] is False
+    assert "all is well" in scene.file("out/logs/*fine*.log").read_text()
+    assert scene.left() == []
+    failed = scene.run("stack", "up", code=1)
+    assert "app could not be started" in failed.err
+    scene.run("stack", "down")
+    assert scene.left() == []
+
+
+def test_a_port_that_is_taken_comes_with_a_hint(scene: StackScene, taken_port: int) -> None:
+    scene.write(APP.replace("}}", f", ports: ['127.0.0.1:{taken_port}:8080']}}}}"))
+    failed = scene.run("stack", "up", "--fixed-ports", code=3)
+    assert "without '--fixed-ports' the services get free ones" in failed.err
+
+
+def test_putting_up_a_stack_leaves_no_lock_file_behind(scene: StackScene) -> None:
+    scene.write()
+    scene.run("stack", "up")
+    assert list(scene.folder.glob("lockflight-stack-*")) == []
+
+
+def test_a_stack_of_another_clone_is_neither_replaced_nor_taken_down(scene: StackScene) -> None:
+    scene.write()
+    scene.run("stack", "up")
+    (before,) = scene.containers("app")
+    other = scene.folder / "clone"
+    shutil.copytree(scene.root, other)
+    refused = scene.finish(scene.start("stack", "up", cwd=other), 2)
+    assert "was put up from another clone of this repository" in refused.err
+    assert "--name" in refused.err
+    assert "is left alone" in scene.finish(scene.start("stack", "down", "--all", cwd=other), 0).err
+    assert [one["Id"] for one in scene.containers("app")] == [before["Id"]]
+    scene.finish(scene.start("stack", "up", "--name", f"{scene.name}-b", cwd=other), 0)
+    scene.finish(scene.start("stack", "down", "--all", cwd=other), 0)
+    assert [one["Id"] for one in scene.containers("app")] == [before["Id"]]
+    scene.run("stack", "down", "--all")
+    assert scene.left() == []

@@ -88,6 +88,10 @@ def test_having_no_network_is_no_network_of_somebody_else() -> None:
 NOT_ISOLATABLE: list[dict[str, Any]] = [
     {"network_mode": "host"},
     {"network_mode": "container:other"},
+    {"network_mode": "a-network-of-somebody"},
+    {"network_mode": "bridge"},
+    {"network_mode": "default"},
+    {"ipc": "host"},
     {"pid": "container:other"},
     {"ipc": "container:other"},
     {"volumes_from": ["container:other:ro"]},
@@ -121,3 +125,50 @@ def test_the_machine_s_own_network_by_another_door_is_refused() -> None:
     network = {"name": "host", "external": True}
     (finding,) = refusals(isolate({"services": {}, "networks": {"h": network}}, Wish(STACK)).findings)
     assert finding.subject == "networks.h"
+
+
+def test_a_fixed_bridge_of_the_machine_is_refused_by_name() -> None:
+    network = {"name": "x", "driver_opts": {"com.docker.network.bridge.name": "br-shop"}}
+    model = {"services": {}, "networks": {"back": network}}
+    (finding,) = refusals(isolate(model, Wish(STACK)).findings)
+    assert (finding.code, finding.subject) == ("not-isolatable", "networks.back")
+    assert "br-shop" in finding.message
+    assert not refusals(isolate(model, Wish(STACK, alone=True)).findings)
+
+
+@pytest.mark.parametrize("key", ["pid", "uts"])
+def test_what_a_service_sees_of_the_machine_is_noted(key: str) -> None:
+    _, isolation = of_service({key: "host"})
+    (finding,) = isolation.findings
+    assert (finding.code, finding.subject, finding.note) == ("shared-with-machine", "services.web", True)
+    assert of_service({key: "host"}, alone=True)[1].findings == ()
+
+
+@pytest.mark.parametrize("mode", [None, "none", "service:cart"])
+def test_networks_of_the_stack_or_none_are_isolated(mode: str | None) -> None:
+    assert of_service({"network_mode": mode})[1].findings == ()
+
+
+def test_links_to_own_containers_are_links_in_the_stack() -> None:
+    model = {
+        "services": {
+            "web": {"external_links": ["cc", "cc:shop"]},
+            "plain": {"external_links": ["cc"]},
+            "cart": {"container_name": "cc"},
+        }
+    }
+    isolation = isolate(model, Wish(STACK))
+    assert isolation.services["web"] == {"external_links": Reset(), "links": ["cart:shop"]}
+    assert isolation.services["plain"] == {"external_links": Reset()}
+    assert isolation.services["cart"]["networks"] == {"default": {"aliases": ["cc"]}}
+    assert isolation.findings == ()
+    assert isolate(model, Wish(STACK, alone=True)).services["web"] == {}
+
+
+def test_a_link_that_would_wait_for_its_own_service_is_refused_by_name() -> None:
+    web = {"external_links": ["cc:shop"]}
+    cart = {"container_name": "cc", "depends_on": {"between": {}}}
+    model = {"services": {"web": web, "cart": cart, "between": {"depends_on": {"web": {}}}}}
+    (finding,) = refusals(isolate(model, Wish(STACK)).findings)
+    assert (finding.code, finding.subject) == ("not-isolatable", "services.web")
+    assert "cc:shop" in finding.message

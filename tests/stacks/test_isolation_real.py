@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -191,3 +192,91 @@ def test_what_our_reader_does_not_take_is_refused_with_its_words(path: Path, tmp
     scene = repository_of(READ[path], tmp_path)
     with pytest.raises(InputError, match=str(scene.case.unreadable)):
         isolated(scene, "one")
+
+
+def case_of(services: str, **settings: Any) -> Case:
+    return Case("written here", {"compose.yaml": f"services: {{{services}}}\n"}, **settings)
+
+
+def test_links_to_a_container_of_the_stack_itself_are_its_own_links(tmp_path: Path) -> None:
+    web = 'web: {image: w, external_links: [cc, "cc:shop"]}, plain: {image: p, external_links: [cc]}'
+    like = {'external_links: [cc, "cc:shop"]': 'links: ["cart:shop"]', ", external_links: [cc]": ""}
+    assert_isolated(
+        repository_of(case_of(f"{web}, cart: {{image: c, container_name: cc}}", isolated_like=like), tmp_path)
+    )
+
+
+@pytest.mark.parametrize("settings", ["network_mode: of-others", "network_mode: bridge", "ipc: host"])
+def test_what_stacks_would_meet_in_is_refused(settings: str, tmp_path: Path) -> None:
+    scene = repository_of(case_of(f"web: {{image: w, {settings}}}"), tmp_path)
+    with pytest.raises(Refused, match=settings) as refused:
+        isolated(scene, "one")
+    assert [problem.code for problem in refused.value.problems] == ["not-isolatable"]
+
+
+def test_a_bridge_with_a_name_of_its_own_is_refused(tmp_path: Path) -> None:
+    text = """
+        services: {web: {image: w}}
+        networks: {default: {driver_opts: {com.docker.network.bridge.name: br-shop}}}
+    """
+    with pytest.raises(Refused, match="br-shop"):
+        isolated(repository_of(Case("a bridge", {"compose.yaml": text}), tmp_path), "one")
+
+
+HELPERS = """
+    services:
+      web: {image: web}
+      e2e: {image: e2e, profiles: [test], depends_on: [helper], networks: [default, apart]}
+      helper: {image: helper, profiles: [test], depends_on: [seed]}
+      seed: {image: seed, profiles: [PROFILE]}
+    networks: {apart: {name: a-fixed-name}}
+"""
+
+
+@pytest.mark.parametrize("profile", ["test", "another"])
+def test_what_a_suite_needs_is_started_and_pinned_like_all_else(profile: str, tmp_path: Path) -> None:
+    text = HELPERS.replace("PROFILE", profile)
+    scene = repository_of(
+        Case("a suite that needs more", {"compose.yaml": text}, command_profiles=["test", profile]), tmp_path
+    )
+    lock, pins = lock_of(scene.config("one"))
+    here = scene.surroundings(lock, suites={"e2e": {"service": "e2e"}})
+    prepared = prepare(here, scene.request(lock, "one", profiles=()))
+    assert set(prepared.services) == set(prepared.some) == {"web", "helper", "seed"}
+    started = here.engine.read(prepared.call, prepared.some)
+    assert {name: service["image"] for name, service in started["services"].items()} == {
+        name: pins[name] for name in prepared.services
+    }
+    alone = here.engine.read(prepared.call, ["e2e"])
+    assert alone["services"]["e2e"]["image"] == pins["e2e"]
+    assert alone["networks"]["apart"]["name"] == "one_apart", "also what only a suite uses is isolated"
+
+
+def test_an_unknown_service_of_a_suite_hides_no_other_suite(tmp_path: Path) -> None:
+    text = HELPERS.replace("PROFILE", "another")
+    scene = repository_of(Case("unknown", {"compose.yaml": text}, command_profiles=["*"]), tmp_path)
+    lock, _ = lock_of(scene.config("one"))
+    here = scene.surroundings(lock, suites={"e2e": {"service": "e2e"}, "gone": {"service": "gone"}})
+    request = scene.request(lock, "one", profiles=())
+    with pytest.raises(InputError, match="Compose does not know: gone"):
+        prepare(here, request)
+    prepared = prepare(here, replace(request, purpose="test"))
+    assert set(prepared.model["services"]) == {"web", "e2e", "helper", "seed"}
+
+
+def test_a_platform_that_is_not_locked_is_refused_by_name(tmp_path: Path) -> None:
+    services = "a: {image: a, platform: linux/amd64}, b: {image: b}, c: {image: c}, d: {image: d}"
+    scene = repository_of(case_of(services, environment={"DOCKER_DEFAULT_PLATFORM": "linux/s390x"}), tmp_path)
+    with pytest.raises(Refused, match="DOCKER_DEFAULT_PLATFORM=linux/s390x") as refused:
+        isolated(scene, "one")
+    # b and c are third-party images, of which the lock knows no platform.
+    found = [(problem.code, problem.message.split(":")[0]) for problem in refused.value.problems]
+    assert found == [("platform-missing", "d")]
+
+
+def test_images_are_wanted_for_the_platform_that_compose_takes(tmp_path: Path) -> None:
+    services = "a: {image: a, platform: linux/amd64}, b: {image: b}"
+    scene = repository_of(case_of(services, environment={"DOCKER_DEFAULT_PLATFORM": "linux/arm64"}), tmp_path)
+    lock, _ = lock_of(scene.config("one"))
+    prepared = prepare(scene.surroundings(lock), scene.request(lock, "one"))
+    assert [prepared.platform_of(name) for name in ("a", "b")] == ["linux/amd64", "linux/arm64"]

@@ -25,7 +25,7 @@ store() { # WORD…: one command to redis; prints the values of its reply, one a
     {
       printf '*%d\r\n' $#
       for word; do printf '$%d\r\n%s\r\n' ${#word} "$word"; done
-    } | timeout 2 nc store 6379 | tr -d '\r'
+    } | timeout 10 nc store 6379 | tr -d '\r'
   )
   case $reply in '' | -*) return 1 ;; esac
   echo "$reply" | sed -e '/^[*$]/d' -e 's/^[+:]//'

@@ -15,14 +15,14 @@ routed() { # prints the service for this path
 
 ask() { # SERVICE [FORM]: hands the request on; prints the whole reply, its status line first
   printf '%s %s HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s' "$REQUEST_METHOD" "$REQUEST_URI" ${#2} "$2" |
-    timeout 5 nc "$1" 8080
+    timeout 10 nc "$1" 8080
 }
 
 # Well is the gateway when each service behind it is.
 if [ "$REQUEST_URI" = /health/ ]; then
   while read -r path service; do
     # Not `wget -T`: that of Debian's static busybox crashes where there are names to look up.
-    timeout 2 wget -q -Y off -O /dev/null "http://$service:8080/health/" ||
+    timeout 10 wget -q -Y off -O /dev/null "http://$service:8080/health/" ||
       answer '503 Service Unavailable' "{\"error\": \"$service is not healthy\"}"
   done </etc/routes.conf
   answer '200 OK' '{"status": "ok"}'

@@ -4,7 +4,7 @@
 
 ask() { # SERVICE PATH [FORM]: prints what it answers; fails when it refuses
   # Not `wget -T`: that of Debian's static busybox crashes where there are names to look up.
-  timeout 2 wget -q -Y off -O - ${3+--post-data "$3"} "http://$1:8080$2"
+  timeout 10 wget -q -Y off -O - ${3+--post-data "$3"} "http://$1:8080$2"
 }
 
 lines() { tr -d '{}" ' | tr ',' '\n'; } # {"tea": 450, "cup": 1250} as tea:450 and cup:1250

@@ -94,7 +94,7 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         # A second Ctrl-C must not cut off the tidying.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        failures.say("interrupted; nothing was left half-written")
+        failures.say("interrupted")
         _leave_at_once(EXIT_INTERRUPTED)
 
 

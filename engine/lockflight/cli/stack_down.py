@@ -43,7 +43,7 @@ def run(context: Context, options: argparse.Namespace) -> int:
 
 
 def _all(context: Context) -> int:
-    from lockflight.stacks.remove import is_somebody_elses
+    from lockflight.stacks.remove import is_of_another_home, is_orphan, is_somebody_elses
 
     here = surroundings(context)
     found = here.engine.stacks(here.manifest.project)
@@ -53,7 +53,17 @@ def _all(context: Context) -> int:
             f"note: {one.name} is left alone: a lockflight that runs, or one that cannot be seen from here, tests"
             f" it; 'lockflight stack down --name {one.name}' takes it down all the same"
         )
-    mine = [one for one in found if one not in busy]
+    # What a test left behind that was killed is anybody's to remove.
+    others = [
+        one for one in found
+        if one not in busy and is_of_another_home(one, here.root) and not is_orphan(one)
+    ]  # fmt: skip
+    for one in others:
+        context.say(
+            f"note: {one.name} is left alone: it was put up from another clone of this repository, or by another"
+            f" user; 'lockflight stack down --name {one.name}' takes it down all the same"
+        )
+    mine = [one for one in found if one not in busy and one not in others]
     nothing = f"no stack of {here.manifest.project} is on the engine"
     return _take_down(context, here.engine, here.root, mine, nothing)
 

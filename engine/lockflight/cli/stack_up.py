@@ -47,7 +47,8 @@ def run(context: Context, options: argparse.Namespace) -> int:
     named = f" --name {wanted.name}" if options.name is not None else ""
     narrator = Narrator(context)
     read_ahead(here, wanted)
-    with one_at_a_time(wanted.name), room_for(here, wanted.name):
+    waiting = f"another lockflight puts up the stack {wanted.name}; waiting until it is done"
+    with one_at_a_time(wanted.name, lambda: context.say(waiting)), room_for(here, wanted.name):
         prepared = checked(here, wanted, narrator)
         get_images(here, prepared, narrator, context.progress)
         try:

@@ -16,6 +16,7 @@ LOCK = "dev.lockflight.lock"
 PURPOSE = "dev.lockflight.purpose"  # "test" or "up"
 OWNER = "dev.lockflight.owner"  # the process that will take a test's stack down
 ALONE = "dev.lockflight.alone"  # "true" where the stack must have the engine to itself
+HOME = "dev.lockflight.home"  # which user's repository it was put up from, as a hash
 
 Health = Literal["none", "starting", "healthy", "unhealthy"]
 # As the engine names them: created, running, paused, restarting, removing, exited, dead.
@@ -118,6 +119,8 @@ class StackFound:
     owner: str | None
     alone: bool
     containers: int
+    # None where an older lockflight put it up.
+    home: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lockflight.errors import NotYet, OutsideError, Place
@@ -37,15 +37,47 @@ def room_for(here: Surroundings, name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def one_at_a_time(name: str) -> Iterator[None]:
-    """Two that put up the same stack at once would get in each other's way; the second finds it when it is there."""
+def one_at_a_time(name: str, waits: Callable[[], None]) -> Iterator[None]:
+    """Two that put up the same stack at once would get in each other's way; the second finds it when it is there.
+    `waits` is called once where somebody else is at it."""
     path = Path(tempfile.gettempdir()) / f"lockflight-stack-{name}.lock"
-    handle = _open(path)
+    handle = _locked(path, waits)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
+        # Only while it is locked: who opened it before and gets the lock now, sees that it is gone. In a folder
+        # where everybody may write it can be another user's, and stays.
+        with contextlib.suppress(OSError):
+            path.unlink()
         os.close(handle)
+
+
+def _locked(path: Path, waits: Callable[[], None]) -> int:
+    """The file that is there now, locked; one that its owner has removed meanwhile guards nothing."""
+    told = False
+    while True:
+        handle = _open(path)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not told:
+                    waits()
+                    told = True
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if _is_still(path, handle):
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _is_still(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
 
 
 def _in_the_way(found: StackFound, alone: bool) -> str:
@@ -81,11 +113,14 @@ def _open(path: Path) -> int:
 
 
 def _opened(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
+    how = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        # Somebody may make or remove it between the two.
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(path, how)
         mask = os.umask(0)
         try:
-            return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            with contextlib.suppress(FileExistsError):
+                return os.open(path, how | os.O_CREAT | os.O_EXCL, 0o666)
         finally:
             os.umask(mask)

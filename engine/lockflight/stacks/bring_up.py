@@ -15,7 +15,7 @@ from lockflight.progress import Progress
 from lockflight.stacks.addresses import Addresses, seen_from_the_network, seen_from_this_machine
 from lockflight.stacks.images import pull_missing
 from lockflight.stacks.prepare import Prepared, Request, prepare
-from lockflight.stacks.remove import remove_orphans
+from lockflight.stacks.remove import is_of_another_home, remove_orphans
 from lockflight.stacks.start import Started, Watcher, start
 from lockflight.stacks.surroundings import Surroundings
 
@@ -56,6 +56,9 @@ def _check_name(here: Surroundings, request: Request) -> None:
     for found in here.engine.stacks():
         if found.name == request.name and found.project != request.lock.project:
             whose = f"is of project '{found.project}', not of this one"
+            raise InputError(f"the stack {found.name} on this engine {whose}", hint=hint)
+        if found.name == request.name and is_of_another_home(found, here.root):
+            whose = "was put up from another clone of this repository, or by another user"
             raise InputError(f"the stack {found.name} on this engine {whose}", hint=hint)
     strangers = here.engine.strangers(request.name)
     if strangers:

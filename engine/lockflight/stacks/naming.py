@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockflight.ports import stack_engine as labels
@@ -31,7 +33,15 @@ def name_for_a_test(lock: Lock) -> str:
     return f"{name_to_keep(lock)}-{os.urandom(3).hex()}"
 
 
-def labels_of(stack: str, lock: Lock, purpose: str, *, alone: bool) -> dict[str, str]:
+def home_of(root: Path) -> str:
+    """Tells apart what several users, and several clones of one repository, have on one engine; not a path,
+    which is nobody else's business."""
+    return hashlib.sha256(f"{os.getuid()} {root.resolve()}".encode(errors="surrogateescape")).hexdigest()[:12]
+
+
+def labels_of(
+    stack: str, lock: Lock, purpose: str, *, alone: bool, home: str | None = None
+) -> dict[str, str]:
     """What stands on every container, network and volume of the stack."""
     found = {
         labels.STACK: stack,
@@ -41,6 +51,8 @@ def labels_of(stack: str, lock: Lock, purpose: str, *, alone: bool) -> dict[str,
     }
     if purpose == TEST:
         found[labels.OWNER] = this_process()
+    if home is not None:
+        found[labels.HOME] = home
     if alone:
         found[labels.ALONE] = "true"
     return found

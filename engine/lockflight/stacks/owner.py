@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path
 
 _PROC = Path("/proc")
+# Stands for the moment when a process started that has ended, and that nobody waited for.
+_ENDED = "ended"
 
 
 class Owner(Enum):
@@ -34,8 +36,10 @@ def state_of(owner: str | None) -> Owner:
     if len(parts) != 3 or not parts[1].isdecimal() or parts[0] != _here():
         return Owner.UNKNOWN
     started = _started(int(parts[1]))
-    if started is None and parts[2] == "?":
-        return Owner.ALIVE if _exists(int(parts[1])) else Owner.GONE
+    if started is None:
+        # Where there is no /proc, or one that hides the processes of others (hidepid), it may be there all the same.
+        there = Owner.ALIVE if parts[2] == "?" else Owner.UNKNOWN
+        return there if _exists(int(parts[1])) else Owner.GONE
     return Owner.ALIVE if started == parts[2] else Owner.GONE
 
 
@@ -49,14 +53,14 @@ def _here() -> str:
 
 
 def _started(process: int) -> str | None:
-    """When a process started, in ticks since the boot; None where there is none, or no /proc."""
+    """When a process started, in ticks since the boot; None where none can be seen."""
     try:
         text = (_PROC / str(process) / "stat").read_text()
     except OSError:
         return None
     # The name of the program stands in brackets, and may hold anything.
     fields = text.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]
+    return _ENDED if fields[0] == "Z" else fields[19]
 
 
 def _exists(process: int) -> bool:

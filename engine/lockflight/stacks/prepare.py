@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lockflight.compose_files.project import ComposeProject, load_project
-from lockflight.errors import InputError, Refused
+from lockflight.errors import InputError, Place, Problem, Refused
 from lockflight.files import write_atomically
 from lockflight.findings import Finding, in_order, refusals
 from lockflight.locks.configuration import configuration
@@ -20,9 +20,10 @@ from lockflight.locks.model import Lock
 from lockflight.locks.pinning import ComposeImage, Pinning, pin
 from lockflight.locks.satisfies import config_reasons
 from lockflight.locks.stack_files import read_stack
+from lockflight.places import MANIFEST
 from lockflight.ports.stack_engine import ComposeCall
 from lockflight.stacks.isolate import Isolation, Wish, isolate
-from lockflight.stacks.naming import labels_of
+from lockflight.stacks.naming import UP, home_of, labels_of
 from lockflight.stacks.override import Reset, merged, render
 from lockflight.stacks.surroundings import Surroundings
 
@@ -35,6 +36,9 @@ _CHANGED = (
 _REQUIRED = re.compile(r"required variable ([A-Za-z_][A-Za-z0-9_]*) is missing")
 _NEEDED = re.compile(r"needs the variable ([A-Za-z_][A-Za-z0-9_]*),")
 _OF_SERVICE = "service:"
+_SECTIONS = ("services", "networks", "volumes", "configs", "secrets")
+# Compose takes it for every service that names none.
+_PLATFORM = "DOCKER_DEFAULT_PLATFORM"
 _MENTIONED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -69,6 +73,8 @@ class Prepared:
     # Named on the command line where it is less than everything.
     some: tuple[str, ...] = ()
     changed_config: tuple[str, ...] = ()
+    # Wanted of images whose service says nothing of it.
+    platform: str | None = None
 
     @property
     def name(self) -> str:
@@ -79,7 +85,7 @@ class Prepared:
         return self.request.lock
 
     def platform_of(self, service: str) -> str | None:
-        return (self.model["services"].get(service) or {}).get("platform")
+        return _platform_of(self.model, service, self.platform)
 
 
 def read_ahead(here: Surroundings, request: Request) -> None:
@@ -92,23 +98,31 @@ def prepare(here: Surroundings, request: Request) -> Prepared:
     _check_project(here, request.lock)
     changed, config_findings = _configuration(here, request)
     call, model = _read(here, request)
-    model = _with_suites(here, call, model)
+    call, model = _with_suites(here, request, call, model)
     pinning = pins(here, request.lock, model)
     suites = {suite.service for suite in here.stack.suites.values() if suite.service}
     services = tuple(name for name in model["services"] if name not in suites)
     wish = Wish(request.name, here.stack.alone, request.fixed_ports)
     isolation = isolate(model, wish)
     findings = in_order(
-        [*config_findings, *_unlocked(pinning, request), *isolation.findings, *_missing_sources(model)]
+        [
+            *config_findings,
+            *_unlocked(pinning, request),
+            *isolation.findings,
+            *_missing_sources(model),
+            *_missing_platforms(here, request.lock, model, pinning),
+        ]
     )
     _refuse(findings)
-    labels = labels_of(request.name, request.lock, request.purpose, alone=here.stack.alone)
+    labels = labels_of(
+        request.name, request.lock, request.purpose, alone=here.stack.alone, home=home_of(here.root)
+    )
     override = here.folder_of(request.name) / "override.yaml"
     _write(here, override, _override(model, pinning, isolation, labels, request))
     return Prepared(
         request, replace(call, files=(*call.files, override)), model, services, pinning.pinned,
         tuple(sorted(pinning.unpinned)), labels, here.stack.alone, tuple(findings),
-        services if suites & model["services"].keys() else (), changed,
+        services if suites & model["services"].keys() else (), changed, _default_platform(here),
     )  # fmt: skip
 
 
@@ -240,21 +254,104 @@ def _with_every_variable(here: Surroundings, variable: str) -> ComposeProject | 
             environment[needed[1]] = "locked"
 
 
-def _with_suites(here: Surroundings, call: ComposeCall, model: dict[str, Any]) -> dict[str, Any]:
-    """Together with the services that are suites; these need no profile to be active."""
-    wanted = {suite.service: name for name, suite in here.stack.suites.items() if suite.service}
-    absent = [service for service in wanted if service not in model["services"]]
-    if not absent:
-        return model
+def _with_suites(
+    here: Surroundings, request: Request, call: ComposeCall, model: dict[str, Any]
+) -> tuple[ComposeCall, dict[str, Any]]:
+    """Together with the services that are suites and all that these need; they need no profile to be active."""
+    suites = {suite.service: name for name, suite in here.stack.suites.items() if suite.service}
+    absent = [service for service in suites if service not in model["services"]]
+    active = model["services"].keys()
+    if absent:
+        call, more = _of_suites(here, request, call, model, absent)
+        both = {kind: {**(more.get(kind) or {}), **(model.get(kind) or {})} for kind in _SECTIONS}
+        # The stack's own services keep their order, and come first.
+        both["services"] = {**model["services"], **(more.get("services") or {}), **model["services"]}
+        model = {**model, **{kind: section for kind, section in both.items() if section}}
+    problems = list(_needed_suites(suites, active, model))
+    if problems:
+        raise InputError(problems)
+    return call, model
+
+
+def _of_suites(
+    here: Surroundings,
+    request: Request,
+    call: ComposeCall,
+    model: Mapping[str, Any],
+    services: Sequence[str],
+) -> tuple[ComposeCall, dict[str, Any]]:
+    """The services and what they need. Where something needed is in another profile, the call names that."""
     try:
-        more = here.engine.read(call, absent)["services"]
-    except InputError as error:
-        raise InputError(
-            f"a suite is a service of the stack that Compose does not know: {', '.join(absent)}",
-            hint=f"see 'service' under 'stack.suites'; Compose says: {error}",
-        ) from error
-    only = {name: more[name] for name in absent if name in more}
-    return {**model, "services": {**model["services"], **only}}
+        return call, here.engine.read(call, services)
+    except InputError:
+        pass
+    every = replace(call, profiles=("*",))
+    there, unknown = {}, []
+    for service in services:
+        try:
+            there[service] = here.engine.read(every, [service])
+        except InputError as error:
+            message = f"a suite is a service of the stack that Compose does not know: {service}"
+            hint = f"see 'service' under 'stack.suites'; Compose says: {error}"
+            # Whoever checks the suites names it, together with all else that is wrong with them.
+            if request.purpose == UP or not str(error).endswith(f"no such service: {service}"):
+                unknown.append(Problem(message, hint=hint))
+    if unknown:
+        raise InputError(unknown)
+    if not there:
+        return call, {}
+    try:
+        return call, here.engine.read(call, tuple(there))
+    except InputError:
+        needed = {
+            profile
+            for project in (*there.values(), model)
+            for service in project["services"].values()
+            for profile in (service or {}).get("profiles") or ()
+        }
+        call = replace(call, profiles=tuple(sorted({*call.profiles, *needed})))
+        return call, here.engine.read(call, tuple(there))
+
+
+def _needed_suites(
+    suites: Mapping[str, str], active: Container[str], model: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """A suite runs when all services are ready: none of them can wait for it."""
+    for name, service in model["services"].items():
+        for other, how in ((service or {}).get("depends_on") or {}).items():
+            needed = (how or {}).get("required", True) or other in active
+            if name not in suites and other in suites and needed:
+                message = f"the suite's service '{other}' is needed by '{name}', which is started before it"
+                hint = "let the suite be a service that no other depends on, or leave it out of the suites"
+                place = Place(MANIFEST, path=f"stack.suites.{suites[other]}.service")
+                yield Problem(message, place, hint)
+
+
+def _default_platform(here: Surroundings) -> str | None:
+    return here.environment.get(_PLATFORM) or None
+
+
+def _platform_of(model: Mapping[str, Any], service: str, default: str | None) -> str | None:
+    return (model["services"].get(service) or {}).get("platform") or default
+
+
+def _missing_platforms(
+    here: Surroundings, lock: Lock, model: Mapping[str, Any], pinning: Pinning
+) -> Iterator[Finding]:
+    """What is locked for other platforms only: Compose would find that out half-way."""
+    from lockflight.builds.labels import normal_platform
+
+    for name, image in pinning.pinned.items():
+        wanted = _platform_of(model, name, _default_platform(here))
+        locked = lock.services.get(image.name)
+        has = sorted(map(normal_platform, locked.platforms)) if locked else []
+        # Without a slash it is a part of a platform, and the engine completes it.
+        if wanted and "/" in wanted and has and normal_platform(wanted) not in has:
+            own = (model["services"][name] or {}).get("platform")
+            said = f"'platform: {wanted}'" if own else f"{_PLATFORM}={wanted}"
+            message = f"is wanted for another platform ({said}) than those of the locked image"
+            hint = "build the image for it as well, or let the stack run on another platform"
+            yield Finding("platform-missing", name, message, wanted, ", ".join(has), hint)
 
 
 def _unlocked(pinning: Pinning, request: Request) -> Iterator[Finding]:

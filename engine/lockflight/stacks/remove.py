@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lockflight.places import stack_folder
 from lockflight.ports.stack_engine import StackEngine, StackFound
-from lockflight.stacks.naming import TEST
+from lockflight.stacks.naming import TEST, home_of
 from lockflight.stacks.owner import Owner, state_of
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ def is_orphan(found: StackFound) -> bool:
 def is_somebody_elses(found: StackFound) -> bool:
     """Whether a process runs its tests now, or may do so where nobody here can see it."""
     return found.purpose == TEST and state_of(found.owner) is not Owner.GONE
+
+
+def is_of_another_home(found: StackFound, root: Path) -> bool:
+    """Whether another clone of the repository put it up, or another user; of one without a label nobody knows."""
+    return found.home is not None and found.home != home_of(root)
 
 
 def remove_orphans(here: Surroundings) -> tuple[StackFound, ...]:

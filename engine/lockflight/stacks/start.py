@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lockflight import durations
@@ -12,8 +13,12 @@ from lockflight.ports.clock import Clock
 from lockflight.ports.stack_engine import StackEngine, Starting
 from lockflight.stacks.prepare import Prepared
 from lockflight.stacks.readiness import ServiceState, Watch
+from lockflight.stacks.trouble import shortened
 
 _LOOK_EVERY = 0.1
+# What is the engine's or the machine's trouble, although it is said of one container.
+_TAKEN = re.compile(r"port is already allocated|address already in use")
+_FULL = re.compile(r"no space left on device|cannot allocate memory")
 
 
 class Watcher(Protocol):
@@ -53,7 +58,7 @@ def start(
             passed = clock.monotonic() - begun
             states = watch.look(engine.containers(prepared.name), clock.monotonic())
             watcher.look(states, passed)
-            outcome = _judge(states, ended, passed, deadline, starting)
+            outcome = _judge(engine, prepared, states, ended, passed, deadline, starting)
             if outcome is not None:
                 return outcome
             clock.sleep(_LOOK_EVERY)
@@ -62,21 +67,68 @@ def start(
 
 
 def _judge(
-    states: tuple[ServiceState, ...], ended: int | None, passed: float, deadline: float, starting: Starting
+    engine: StackEngine,
+    prepared: Prepared,
+    states: tuple[ServiceState, ...],
+    ended: int | None,
+    passed: float,
+    deadline: float,
+    starting: Starting,
 ) -> Started | None:
     failed = tuple(state for state in states if state.failed)
     if failed:
         return Started(states, passed, failed, _sentence(failed))
     if ended not in (None, 0):
-        raise OutsideError(
-            f"docker compose could not start the stack: {starting.complaint() or f'exit code {ended}'}"
-        )
+        return _refused(engine, prepared, states, passed, starting.complaint() or f"exit code {ended}")
     late = tuple(state for state in states if not state.ready)
     if not late and ended == 0:
         return Started(states, passed)
     if passed >= deadline:
         return Started(states, passed, late or states, _too_late(late, deadline))
     return None
+
+
+def _refused(
+    engine: StackEngine, prepared: Prepared, states: tuple[ServiceState, ...], passed: float, said: str
+) -> Started:
+    """Compose gave up: a service that the engine could not start as it is written is the stack's own fault."""
+    if _TAKEN.search(said):
+        raise OutsideError(f"docker compose could not start the stack: {said}", hint=_who_has_it(prepared))
+    errors = {} if _FULL.search(said) else _refusals(engine, states)
+    if not errors:
+        raise OutsideError(f"docker compose could not start the stack: {said}")
+    states = tuple(_marked(state, errors) for state in states)
+    failed = tuple(state for state in states if state.failed)
+    reason = "; ".join(f"{state.service} {state.word}: {errors[state.containers[0].id]}" for state in failed)
+    return Started(states, passed, failed, reason)
+
+
+def _refusals(engine: StackEngine, states: Sequence[ServiceState]) -> dict[str, str]:
+    """What the engine says of the containers that it could not start, by their ids."""
+    waiting = (
+        container.id
+        for state in states
+        for container in state.containers
+        if container.state in ("created", "exited", "dead")
+    )
+    errors = {container: engine.details(container).error for container in waiting}
+    return {container: shortened(error) for container, error in errors.items() if error}
+
+
+def _marked(state: ServiceState, errors: Mapping[str, str]) -> ServiceState:
+    refused = tuple(container for container in state.containers if container.id in errors)
+    if not refused:
+        return state
+    return replace(state, word="could not be started", ready=False, failed=True, containers=refused)
+
+
+def _who_has_it(prepared: Prepared) -> str:
+    hint = "'docker ps' and 'ss -ltnp' show who has the port"
+    if prepared.request.fixed_ports:
+        return f"{hint}; without '--fixed-ports' the services get free ones"
+    if prepared.alone:
+        return f"{hint}; without 'alone: true' in the manifest the services get free ones"
+    return hint
 
 
 def _sentence(failed: Sequence[ServiceState]) -> str:

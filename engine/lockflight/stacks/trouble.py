@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,12 @@ from lockflight.stacks.readiness import ServiceState
 from lockflight.stacks.suites.output import Mask
 
 LINES_SHOWN = 20
+_LONGEST_ERROR = 300
+_CALLERS = re.compile(
+    r"^(?:(?:failed to create (?:shim )?task|OCI runtime create failed|runc create failed"
+    r"|unable to start container process|(?:container|process)_linux\.go:\d+|starting container process caused"
+    r"|error during container init): )+"
+)
 # More nobody reads, and of a service that floods its log the engine needs a second for each few of them.
 _MOST_LOG_BYTES = 16 * 1024 * 1024
 
@@ -63,8 +70,14 @@ def _story(state: ServiceState, details: Details) -> str:
     if details.probe_exit_code:
         parts.append(f"its health check exits {details.probe_exit_code}")
     if details.error:
-        parts.append(details.error)
+        parts.append(shortened(details.error))
     return ", ".join(parts)
+
+
+def shortened(error: str) -> str:
+    """What the engine says of a container that it could not start, without the story of who called whom."""
+    found = _CALLERS.sub("", error).replace(": unknown: ", ": ").removesuffix(": unknown").strip()
+    return found if len(found) <= _LONGEST_ERROR else f"{found[: _LONGEST_ERROR - 1]}…"
 
 
 _WORDS = {

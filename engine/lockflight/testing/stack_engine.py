@@ -325,7 +325,7 @@ def _found(name: str, everything: Sequence[Mapping[str, str]], containers: int) 
     known = {key: text for labels in everything if _is_of(labels, name) for key, text in labels.items()}
     return StackFound(
         name, known.get(port.PROJECT, ""), known.get(port.LOCK, ""), known.get(port.PURPOSE, ""),
-        known.get(port.OWNER), known.get(port.ALONE) == "true", containers,
+        known.get(port.OWNER), known.get(port.ALONE) == "true", containers, known.get(port.HOME),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,18 @@ def test_on_the_machines_own_network_services_are_at_its_ports(shop: Shop) -> No
     shop.run_one(image="tester", network="host", env={"BASE_URL": "{url.web}"})
     (container,) = shop.engine.suites
     assert container.environment["BASE_URL"] == "http://127.0.0.1:41000"
+
+
+@pytest.mark.parametrize("network", ["host", "stack"])
+def test_a_container_is_told_of_no_file_of_this_machine(shop: Shop, network: str) -> None:
+    told = {**shop.bench.from_this_machine.variables, "LOCKFLIGHT_ADDRESSES": "/here/addresses.json"}
+    shop.bench = replace(shop.bench, from_this_machine=replace(shop.bench.from_this_machine, variables=told))
+    shop.tester(Behaviour(exits_after=1))
+    shop.run_one(image="tester", network=network)
+    (container,) = shop.engine.suites
+    assert "LOCKFLIGHT_ADDRESSES" not in container.environment
+    assert "LOCKFLIGHT_URL_WEB" in container.environment
+    assert shop.bench.variables("smoke", suite(command=["true"]))["LOCKFLIGHT_ADDRESSES"]
 
 
 def test_a_container_that_hangs_is_killed_when_its_time_is_over(shop: Shop) -> None:

@@ -134,6 +134,36 @@ def test_a_report_of_a_known_tool_is_read(text: str, counts: Counts, failed: lis
 def test_numbers_that_disagree_with_the_test_cases_are_not_believed() -> None:
     report = read('<testsuite tests="9" failures="0"><testcase name="a"><failure/></testcase></testsuite>')
     assert report.counts == Counts(1, 1, 0, 0)
+    assert read('<testsuite tests="9"><testcase name="a"/></testsuite>').counts == Counts(1, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ('<testsuite tests="1" errors="1"/>', Counts(1, 0, 1, 0)),
+        ('<testsuite failures="2"><testcase name="a"/></testsuite>', Counts(2, 2, 0, 0)),
+        ('<testsuites errors="1"><testsuite errors="1"/></testsuites>', Counts(1, 0, 1, 0)),
+        ('<testsuites errors="3"><testsuite errors="1"/><testsuite/></testsuites>', Counts(3, 0, 3, 0)),
+        (
+            '<testsuites><testsuite errors="1"><testcase name="a"/></testsuite><testsuite failures="1">'
+            '<testcase name="b"><failure/></testcase></testsuite></testsuites>',
+            Counts(2, 1, 1, 0),
+        ),
+        # The same one, called an error here and a failure there.
+        ('<testsuite errors="1"><testcase name="a"><failure/></testcase></testsuite>', Counts(1, 1, 0, 0)),
+        ('<testsuite errors="1"><testcase name="a"/>', Counts(1, 0, 1, 0)),
+        ('<testsuite errors="x" failures="-1"><testcase name="a"/></testsuite>', Counts(1, 0, 0, 0)),
+    ],
+)
+def test_a_suite_that_states_more_failures_than_its_cases_have_is_believed(text: str, counts: Counts) -> None:
+    assert read(text).counts == counts
+
+
+def test_failures_that_are_only_stated_are_told_by_the_suite() -> None:
+    report = read('<testsuite name="cart" tests="1" errors="1"/>')
+    assert report.failed_cases == (
+        FailedCase("cart", "states 0 failures and 1 errors, more than its test cases have"),
+    )
 
 
 def test_suites_may_be_nested() -> None:

@@ -126,9 +126,30 @@ def test_a_report_that_is_broken_fails_the_suite(shop: Shop) -> None:
     )
 
 
-def test_a_report_without_a_test_case_is_mentioned(shop: Shop) -> None:
-    result = shop.run_one(command=writes("r.xml", "<testsuites/>"), junit=["r.xml"])
-    assert (result.passed, result.notes) == (True, ("its reports hold no test case",))
+SKIPPED = '<testsuite><testcase name="a"><skipped/></testcase></testsuite>'
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        ("<testsuites/>", "its reports hold no test case"),
+        (SKIPPED, "every test case in its reports was skipped"),
+    ],
+)
+def test_a_suite_in_whose_reports_nothing_was_executed_fails(shop: Shop, report: str, said: str) -> None:
+    result = shop.run_one(command=writes("r.xml", report), junit=["r.xml"])
+    assert result.outcome == "failed"
+    assert result.message == f"ended with exit code 0, but {said}, so nothing was tested"
+
+
+def test_one_test_that_was_executed_is_enough(shop: Shop) -> None:
+    report = SKIPPED.replace("</testsuite>", '<testcase name="b"/></testsuite>')
+    assert shop.run_one(command=writes("r.xml", report), junit=["r.xml"]).passed
+
+
+def test_a_suite_whose_report_only_states_an_error_fails(shop: Shop) -> None:
+    result = shop.run_one(command=writes("r.xml", '<testsuite tests="1" errors="1"/>'), junit=["r.xml"])
+    assert result.message == "ended with exit code 0, but its reports say otherwise: 1 of 1 tests failed"
 
 
 def test_a_report_beyond_a_link_that_leaves_is_not_read(shop: Shop) -> None:

@@ -34,4 +34,5 @@ def _stack(name: str, labels: list[Labels], containers: int) -> StackFound:
         owner=known.get(port.OWNER),
         alone=known.get(port.ALONE) == "true",
         containers=containers,
+        home=known.get(port.HOME),
     )

@@ -26,10 +26,10 @@ def pull_missing(images: Images, wanted: Mapping[str, str | None], progress: Pro
     missing = [reference for reference in wanted if reference not in here]
     _, failures = each(pull, missing, progress, "pulling images", parallel=_PARALLEL)
     if failures:
-        raise _together(failures)
+        raise together(failures)
 
 
-def _together(failures: Iterable[OutsideError]) -> LockflightError:
+def together(failures: Iterable[OutsideError]) -> LockflightError:
     """One error of all: a registry that lacks an image says no, everything else is the world's failure."""
     listed = list(failures)
     problems = [_explained(problem, failure) for failure in listed for problem in failure.problems]

@@ -48,8 +48,12 @@ class Bench:
     def variables(self, name: str, suite: Suite) -> dict[str, str]:
         """What the suite is told: where everything is, and that once more by the names it expects."""
         view = self.view_of(suite)
+        told = dict(view.variables)
+        if suite.runs_in_a_container:
+            # A file of this machine, which is not in the container.
+            told.pop("LOCKFLIGHT_ADDRESSES", None)
         values = Values(view.addresses, self.lock_id, self.stack, in_network=is_in_the_network(suite))
-        return {**view.variables, **filled(name, suite, values)}
+        return {**told, **filled(name, suite, values)}
 
     def where(self, suite: Suite) -> str:
         if suite.service is not None:

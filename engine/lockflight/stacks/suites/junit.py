@@ -1,6 +1,7 @@
 """JUnit XML as everybody writes it: read in one pass, with bounds, and with no trust in it.
 
-Test cases are counted, and the counts that the file itself states are not believed: they disagree too often.
+Test cases are counted, and the counts that the file itself states are not believed: they disagree too often. But
+one that says of itself that something failed is never taken for a good one.
 A file with a document type is refused, for what it may define ("billion laughs") nobody needs.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Literal
 from xml.etree.ElementTree import ParseError, XMLParser
 
@@ -27,6 +28,7 @@ _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._-]
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 # Colours of a terminal and the like: XML forbids them, and reporters write them all the same.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NUMBER = re.compile(r"\s*0*([0-9]{1,9})\s*")
 _SKIPPED_STATUS = frozenset({"notrun", "skipped", "disabled"})
 _Verdict = Literal["passed", "failure", "error", "skipped"]
 
@@ -100,6 +102,29 @@ def _encoding(first: bytes) -> str:
     return name
 
 
+@dataclass(slots=True)
+class _Bad:
+    failures: int = 0
+    errors: int = 0
+
+    @property
+    def all(self) -> int:
+        return self.failures + self.errors
+
+    def add(self, other: _Bad) -> None:
+        self.failures += other.failures
+        self.errors += other.errors
+
+
+@dataclass(slots=True)
+class _Suite:
+    """One that is open: what it states of itself, and what was found in it."""
+
+    name: str
+    stated: _Bad
+    found: _Bad = field(default_factory=_Bad)
+
+
 class _Reader:
     """Told by the parser what comes; keeps numbers and a few short texts, and never the whole."""
 
@@ -108,7 +133,9 @@ class _Reader:
         self._numbers: dict[_Verdict, int] = {"passed": 0, "failure": 0, "error": 0, "skipped": 0}
         self._depth = 0
         # The suites that are open, the outermost first.
-        self._suites: list[str] = []
+        self._suites: list[_Suite] = []
+        # Failures and errors that suites state and no test case has.
+        self._unseen = _Bad()
         self._case: str | None = None
         self._case_depth = 0
         self._verdict: _Verdict = "passed"
@@ -119,8 +146,14 @@ class _Reader:
         self._text_depth = 0
 
     def counts(self) -> Counts:
+        # Of a file that ends too early, the suites that are open count as well.
+        while self._suites:
+            self._close_suite()
         numbers = self._numbers
-        return Counts(sum(numbers.values()), numbers["failure"], numbers["error"], numbers["skipped"])
+        failures = numbers["failure"] + self._unseen.failures
+        errors = numbers["error"] + self._unseen.errors
+        tests = max(sum(numbers.values()), failures + errors + numbers["skipped"])
+        return Counts(tests, failures, errors, numbers["skipped"])
 
     def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
         """Called before anything that a document type defines is used."""
@@ -132,7 +165,8 @@ class _Reader:
         if self._depth == 1 and tag not in ("testsuites", "testsuite"):
             raise _Unreadable(f"is no JUnit XML: it begins with <{printable(tag[:40])}>")
         if self._case is None and tag in ("testsuites", "testsuite"):
-            self._suites.append(attributes.get("name", "")[:_LONGEST_NAME])
+            stated = _Bad(_number(attributes, "failures"), _number(attributes, "errors"))
+            self._suites.append(_Suite(attributes.get("name", "")[:_LONGEST_NAME], stated))
         elif self._case is None and tag == "testcase":
             self._open_case(_case_name(attributes), self._depth)
             self._verdict = "skipped" if _says_skipped(attributes) else "passed"
@@ -152,11 +186,25 @@ class _Reader:
         if self._case is not None and self._depth == self._case_depth:
             self._close_case(self._case)
         elif self._case is None and tag in ("testsuites", "testsuite"):
-            self._suites.pop()
+            self._close_suite()
         self._depth -= 1
 
     def close(self) -> None:
         """The parser wants to call it at the end."""
+
+    def _close_suite(self) -> None:
+        """What a suite states counts with those inside it: outer ones sum up what inner ones say."""
+        suite = self._suites.pop()
+        stated, found = suite.stated, suite.found
+        if stated.all > found.all:
+            unseen = _Bad(max(0, stated.failures - found.failures), max(0, stated.errors - found.errors))
+            self._unseen.add(unseen)
+            found.add(unseen)
+            if len(self.failed) < MOST_FAILED_CASES:
+                says = f"states {stated.failures} failures and {stated.errors} errors, more than its test cases have"
+                self.failed.append(FailedCase(_short(suite.name or "the whole suite"), says))
+        if self._suites:
+            self._suites[-1].found.add(found)
 
     def _open_case(self, name: str, depth: int) -> None:
         self._case, self._case_depth = name, depth
@@ -164,6 +212,8 @@ class _Reader:
 
     def _close_case(self, name: str) -> None:
         self._numbers[self._verdict] += 1
+        if self._suites:
+            self._suites[-1].found.add(_Bad(int(self._verdict == "failure"), int(self._verdict == "error")))
         if self._verdict in ("failure", "error") and len(self.failed) < MOST_FAILED_CASES:
             self.failed.append(FailedCase(name, self._message))
         self._case, self._case_depth, self._verdict = None, 0, "passed"
@@ -174,7 +224,7 @@ class _Reader:
         if self._case is None:
             # A suite that failed as a whole, in its set-up for instance: it counts as one case.
             self._open_case(
-                _short(".".join(filter(None, self._suites[-1:])) or "the whole suite"), self._depth
+                _short((self._suites[-1].name if self._suites else "") or "the whole suite"), self._depth
             )
         elif self._depth != self._case_depth + 1:
             return
@@ -186,6 +236,11 @@ class _Reader:
 
 _VERDICTS: dict[str, _Verdict] = {"failure": "failure", "error": "error", "skipped": "skipped"}
 _RANK = {"passed": 0, "skipped": 1, "error": 2, "failure": 3}
+
+
+def _number(attributes: dict[str, str], name: str) -> int:
+    found = _NUMBER.fullmatch(attributes.get(name, ""))
+    return int(found[1]) if found else 0
 
 
 def _says_skipped(attributes: dict[str, str]) -> bool:

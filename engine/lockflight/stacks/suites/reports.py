@@ -112,8 +112,17 @@ def save(written: Iterable[Written], folder: Path, mask: Mask, problems: Iterabl
         if report.counts.tests or not report.problem:
             read.append(report.counts)
     counts = sum(read, Counts()) if read else None
-    notes = ("its reports hold no test case",) if counts and not counts.tests and not troubles else ()
-    return Reports(tuple(saved), counts, tuple(failed), (*troubles, *problems), notes)
+    if counts is not None and not troubles:
+        troubles += _nothing_tested(counts)
+    return Reports(tuple(saved), counts, tuple(failed), (*troubles, *problems))
+
+
+def _nothing_tested(counts: Counts) -> Iterator[str]:
+    """A suite of which nothing was executed has not passed, whatever its exit code says."""
+    if not counts.tests:
+        yield "its reports hold no test case, so nothing was tested"
+    elif counts.skipped == counts.tests:
+        yield "every test case in its reports was skipped, so nothing was tested"
 
 
 def _shown(file: Written) -> str:
