@@ -30,6 +30,11 @@ test: ## run the whole test suite
 	@.ci/setup test
 	@$(python) -m pytest -n $(workers) $(PYTEST_ARGS)
 
+.PHONY: slow
+slow: ## run the tests that take minutes: rolling updates on a real swarm
+	@.ci/setup test
+	@$(python) -m pytest -n $(workers) -m slow $(PYTEST_ARGS)
+
 .PHONY: check
 check: ## lint, format, types, import direction, documentation, schemas
 	@.ci/setup check

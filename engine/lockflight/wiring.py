@@ -137,9 +137,14 @@ def connect_target(engine: Engine, environment: str) -> Target:
         return ComposeTarget(
             settings.compose, engine.environment, engine.clock, project=engine.manifest.project
         )
-    kind = "swarm" if settings.swarm is not None else "command"
+    if settings.swarm is not None:
+        from lockflight.adapters.stack_engine.processes import stop_children
+        from lockflight.adapters.target_swarm import SwarmTarget
+
+        at_interruption(stop_children)
+        return SwarmTarget(settings.swarm, engine.environment, engine.clock, project=engine.manifest.project)
     raise InputError(
-        f"environments.{environment}: the target '{kind}' is not built yet", hint="use 'compose'"
+        f"environments.{environment}: the target 'command' is not built yet", hint="use 'compose' or 'swarm'"
     )
 
 

@@ -1,4 +1,4 @@
-"""The Target port's contract: the same tests on the fake, and on docker compose with a real engine.
+"""The Target port's contract: the same tests on the fake, on docker compose with a real engine, and on a real swarm.
 
 Another target joins by a `Subject` of its own in `subjects` below.
 """
@@ -16,14 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import docker
 import pytest
 
 from lockflight.adapters.system_clock import SystemClock
 from lockflight.adapters.target_compose import ComposeTarget
-from lockflight.environments import ComposeSettings
+from lockflight.adapters.target_swarm import SwarmTarget
+from lockflight.environments import ComposeSettings, SwarmSettings
 from lockflight.errors import Refused
 from lockflight.ports.clock import Clock
 from lockflight.ports.target import (
@@ -43,6 +44,12 @@ from lockflight.progress import Silent
 from lockflight.testing.clock import FakeClock
 from lockflight.testing.target import Behaviour, FakeTarget
 from tests.support.stack_images import Probe, StackImages
+
+if TYPE_CHECKING:
+    from tests.support.swarm import Swarm
+
+# The fixture `swarm`.
+pytest_plugins = ["tests.support.swarm"]
 
 DEADLINE = 90.0
 STAYS = "trap 'exit 0' TERM; sleep 3600 & wait"
@@ -239,10 +246,47 @@ def remove_all(engine: docker.APIClient, project: str) -> None:
         engine.remove_volume(entry["Name"])
 
 
-subjects = {"fake": fake_subject, "compose": compose_subject}
+@contextmanager
+def swarm_subject(request: pytest.FixtureRequest, folder: Path) -> Generator[Subject]:
+    swarm: Swarm = request.getfixturevalue("swarm")
+    images: StackImages = request.getfixturevalue("stack_images")
+    engine = swarm.client()
+
+    def ids(deployment: Deployment) -> dict[str, list[str]]:
+        stack = f"{deployment.project}-{deployment.environment}"
+        filters = {"label": f"com.docker.stack.namespace={stack}"}
+        names = {one["ID"]: one["Spec"]["Name"] for one in engine.services(filters=filters)}
+        found: dict[str, list[str]] = {}
+        for task in engine.tasks(filters=filters):
+            if task["ServiceID"] in names and task["DesiredState"] not in {"shutdown", "remove"}:
+                service = names[task["ServiceID"]].removeprefix(f"{stack}_")
+                found.setdefault(service, []).append(task["ID"])
+        return {service: sorted(own) for service, own in found.items()}
+
+    def by_hand(deployment: Deployment, service: str, reference: str) -> None:
+        path = folder / "by-hand.yaml"
+        path.write_text(json.dumps({"services": {service: {"image": reference}}}))
+        stack = f"{deployment.project}-{deployment.environment}"
+        words = ["docker", "stack", "deploy", "--detach=false", "--compose-file", str(path), stack]
+        subprocess.run(words, check=True, capture_output=True, env=swarm.environment)
+
+    def image(kind: str) -> str:
+        return images.image(*IMAGES[kind].command, probe=IMAGES[kind].probe)
+
+    clock = SystemClock()
+    subject = Subject(None, clock, folder, image, images.missing(), by_hand, ids)  # type: ignore[arg-type]
+    subject.target = SwarmTarget(SwarmSettings(), swarm.environment, clock, project=subject.project)
+    try:
+        yield subject
+    finally:
+        swarm.remove_all(subject.project)
+        engine.close()
 
 
-@pytest.fixture(params=subjects)
+subjects = {"fake": fake_subject, "compose": compose_subject, "swarm": swarm_subject}
+
+
+@pytest.fixture(params=["fake", "compose", pytest.param("swarm", marks=pytest.mark.slow)])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     with subjects[request.param](request, tmp_path) as one:
         yield one

@@ -292,8 +292,8 @@ def test_a_name_of_somebody_else_s_compose_project_is_refused(shop: Stage) -> No
 
 
 def test_what_the_suites_said_is_told_although_the_stack_cannot_be_taken_down(shop: Stage) -> None:
-    def cannot(stack: str, seconds: int | None = None) -> None:
-        raise OutsideError(f"{stack} could not be removed: {seconds}")
+    def cannot(stack: str, seconds: int | None = None, *, strangers: bool = False) -> None:
+        raise OutsideError(f"{stack} could not be removed: {seconds} {strangers}")
 
     shop.engine.down = cannot  # type: ignore[method-assign]
     outcome = shop.test()

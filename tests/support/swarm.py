@@ -30,6 +30,7 @@ from tests.support.registry_process import RealRegistry
 _SECONDS = 60.0
 _CLONE_NEWNET = 0x40000000
 _PIECE = 64 * 1024
+_ADDRESSES = ("192.168.177.1", "192.168.177.2")
 _BEGIN = 'ip link set lo up && exec dockerd "$@"'
 
 
@@ -45,6 +46,11 @@ class Swarm:
         misleading = {"DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"}
         kept = {key: value for key, value in os.environ.items() if key not in misleading}
         return {**kept, "DOCKER_HOST": self.host}
+
+    def cut(self) -> None:
+        """Pull the cable of one of two nodes; what it runs goes on there."""
+        pid = self.process.pid
+        _ip("link", "set", f"lf{pid}", "down", inside=("nsenter", "--net", "--target", str(pid)))
 
     def client(self) -> Any:
         return docker.APIClient(base_url=self.host, version="auto")
@@ -72,6 +78,12 @@ def swarm(real_registry: RealRegistry) -> Iterator[Swarm]:
     """One for all tests, as a plugin: a module names this file in `pytest_plugins`."""
     with swarm_of_one(int(real_registry.host.rpartition(":")[2])) as one:
         yield one
+
+
+@pytest.fixture
+def two_nodes(real_registry: RealRegistry) -> Iterator[tuple[Swarm, Swarm]]:
+    with swarm_of_two(int(real_registry.host.rpartition(":")[2])) as both:
+        yield both
 
 
 def removed(remove: Any, name: str) -> bool:
@@ -105,6 +117,43 @@ def swarm_of_one(registry_port: int) -> Iterator[Swarm]:
         with contextlib.closing(swarm.client()) as client:
             client.init_swarm(advertise_addr="127.0.0.1")
         yield swarm
+
+
+@contextlib.contextmanager
+def swarm_of_two(registry_port: int) -> Iterator[tuple[Swarm, Swarm]]:
+    """A manager that is given no work, and a worker; a cable between their namespaces."""
+    with contextlib.ExitStack() as stack:
+        nodes = []
+        for _ in range(2):
+            folder = Path(tempfile.mkdtemp(prefix="lf-swarm-"))
+            stack.callback(_clear, folder)
+            nodes.append(stack.enter_context(_engine(folder)))
+            stack.enter_context(_passed_on(nodes[-1].process.pid, registry_port))
+        manager, worker = nodes
+        _connect(manager.process.pid, worker.process.pid)
+        with contextlib.closing(manager.client()) as client, contextlib.closing(worker.client()) as other:
+            client.init_swarm(advertise_addr=_ADDRESSES[0])
+            token = client.inspect_swarm()["JoinTokens"]["Worker"]
+            other.join_swarm([f"{_ADDRESSES[0]}:2377"], token, advertise_addr=_ADDRESSES[1])
+            (node,) = client.nodes(filters={"role": "manager"})
+            client.update_node(
+                node["ID"], node["Version"]["Index"], {**node["Spec"], "Availability": "drain"}
+            )
+        yield manager, worker
+
+
+def _connect(*processes: int) -> None:
+    names = [f"lf{pid}" for pid in processes]
+    _ip("link", "add", names[0], "type", "veth", "peer", "name", names[1])
+    for name, pid, address in zip(names, processes, _ADDRESSES, strict=True):
+        _ip("link", "set", name, "netns", str(pid))
+        inside = ("nsenter", "--net", "--target", str(pid))
+        _ip("address", "add", f"{address}/24", "dev", name, inside=inside)
+        _ip("link", "set", name, "up", inside=inside)
+
+
+def _ip(*words: str, inside: tuple[str, ...] = ()) -> None:
+    subprocess.run([*inside, "ip", *words], check=True, capture_output=True)
 
 
 @contextlib.contextmanager
@@ -189,13 +238,20 @@ def _accept(listener: socket.socket, port: int) -> None:
             inside, _ = listener.accept()
         except OSError:
             return
-        outside = socket.create_connection(("127.0.0.1", port))
-        for source, target in ((inside, outside), (outside, inside)):
-            threading.Thread(target=_pump, args=(source, target), daemon=True).start()
+        threading.Thread(target=_join, args=(inside, port), daemon=True).start()
+
+
+def _join(inside: socket.socket, port: int) -> None:
+    with inside, socket.create_connection(("127.0.0.1", port)) as outside:
+        back = threading.Thread(target=_pump, args=(outside, inside), daemon=True)
+        back.start()
+        _pump(inside, outside)
+        back.join()
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while piece := source.recv(_PIECE):
             target.sendall(piece)
+    with contextlib.suppress(OSError):
         target.shutdown(socket.SHUT_WR)

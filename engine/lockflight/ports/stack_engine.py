@@ -262,8 +262,10 @@ class StackEngine(Protocol):
         of which only a network or a volume is left."""
         ...
 
-    def down(self, stack: str, seconds: int | None = None) -> None:
+    def down(self, stack: str, seconds: int | None = None, *, strangers: bool = False) -> None:
         """Stop and remove everything of a stack: containers, networks, volumes, one-off runs. `seconds` is
-        what containers get to end by themselves (None: what each wants). Nothing else is touched; what is
+        what containers get to end by themselves (None: what each wants). `strangers` takes those with it that
+        Compose started in a project of this name without our labels: for a name that nobody else can have.
+        Nothing else is touched; what is
         gone already is no failure; something that could not be removed is an `OutsideError` by name."""
         ...

@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 _ARTIFACTS_KEPT = 10
 
 
-def take_down(engine: StackEngine, root: Path | None, stack: str, seconds: int | None = None) -> None:
-    """Remove everything of a stack, its volumes too, and what lockflight wrote for it in this repository."""
-    engine.down(stack, seconds)
+def take_down(
+    engine: StackEngine,
+    root: Path | None,
+    stack: str,
+    seconds: int | None = None,
+    *,
+    of_a_test: bool = False,
+) -> None:
+    """Remove everything of a stack, its volumes too, and what lockflight wrote for it in this repository. The name of
+    a test's stack is nobody else's, so what Compose made under it without our labels goes as well."""
+    engine.down(stack, seconds, strangers=of_a_test)
     if root is not None:
         forget(root, stack)
 
@@ -50,7 +58,7 @@ def remove_orphans(here: Surroundings) -> tuple[StackFound, ...]:
     """Those of this project that a process left behind which was killed."""
     orphans = tuple(found for found in here.engine.stacks(here.manifest.project) if is_orphan(found))
     for found in orphans:
-        take_down(here.engine, here.root, found.name, seconds=1)
+        take_down(here.engine, here.root, found.name, seconds=1, of_a_test=True)
     return orphans
 
 

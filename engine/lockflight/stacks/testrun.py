@@ -148,7 +148,10 @@ def _with_suites(
         return replace(outcome, suites=_left_out(chosen, bench, wrong[0]), problems=wrong)
     results = run_suites(chosen, bench, observer, fail_fast=run.fail_fast)
     after = snapshot(here, prepared, chosen)
-    problems = (*differences(before, after, outcome.definitions), *not_as_checked(here, prepared, after.images))
+    problems = (
+        *differences(before, after, outcome.definitions),
+        *not_as_checked(here, prepared, after.images),
+    )
     states = Watch.of(prepared.model, prepared.services).look(tuple(after.containers.values()), 0.0)
     wrong_states = [state for state in states if state.service in died(before, after)]
     return replace(
@@ -192,9 +195,8 @@ def _cut_off(
         observer.kept(prepared.name)
         return
     try:
-        take_down(
-            here.engine, here.root, prepared.name, seconds=1 if isinstance(error, KeyboardInterrupt) else None
-        )
+        seconds = 1 if isinstance(error, KeyboardInterrupt) else None
+        take_down(here.engine, here.root, prepared.name, seconds, of_a_test=True)
         observer.took_down(prepared.name)
     except LockflightError as trouble:
         log.event("not taken down", stack=prepared.name, why=str(trouble))
@@ -211,7 +213,7 @@ def _end(
         observer.kept(prepared.name)
         return None
     try:
-        take_down(here.engine, here.root, prepared.name)
+        take_down(here.engine, here.root, prepared.name, of_a_test=True)
     except KeyboardInterrupt as error:
         # Whoever does not want to wait for services that end slowly still wants nothing left behind.
         _cut_off(here, run, prepared, error, observer)

@@ -229,8 +229,16 @@ class FakeStackEngine:
         )
         return tuple(stack for stack in found if project is None or stack.project == project)
 
-    def down(self, stack: str, seconds: int | None = None) -> None:  # noqa: ARG002 - they all end at once
+    def down(
+        self,
+        stack: str,
+        seconds: int | None = None,  # noqa: ARG002 - they all end at once
+        *,
+        strangers: bool = False,
+    ) -> None:
         self._look()
+        if strangers:
+            self.strangers_there.pop(stack, None)
         for starting in [one for one, name in self._starting.items() if name == stack]:
             starting.stop()
             del self._starting[starting]

@@ -160,8 +160,8 @@ class DockerStackEngine:
         others = [entry.get("Labels") or {} for entry in (*networks, *volumes)]
         return stacks.found([entry.get("Labels") or {} for entry in listed], others)
 
-    def down(self, stack: str, seconds: int | None = None) -> None:
-        Removal(self._connection, stack, seconds).run()
+    def down(self, stack: str, seconds: int | None = None, *, strangers: bool = False) -> None:
+        Removal(self._connection, stack, seconds, strangers=strangers).run()
 
     def _listed(self, stack: str) -> list[dict[str, Any]]:
         with self._connection.asking():

@@ -27,18 +27,18 @@ _USUAL_GRACE_SECONDS = 10
 
 
 class Removal:
-    def __init__(self, connection: Connection, stack: str, seconds: int | None) -> None:
+    def __init__(
+        self, connection: Connection, stack: str, seconds: int | None, *, strangers: bool = False
+    ) -> None:
         self._connection = connection
         self._stack = stack
         self._only = {"label": f"{STACK}={stack}"}
         self._of_project = {"label": f"com.docker.compose.project={stack}"}
-        self._is_ours = False
+        self._strangers = strangers
         self._seconds = seconds
 
     def run(self) -> None:
         troubles: list[str] = []
-        with self._connection.asking():
-            self._is_ours = bool(self._containers() or self._networks() or self._volumes())
         for number in range(_ROUNDS):
             if number and troubles:
                 time.sleep(_PAUSE_SECONDS)
@@ -87,11 +87,11 @@ class Removal:
         return [one for one in said if one]
 
     def _containers(self) -> list[dict[str, Any]]:
-        """Those with our label; and what Compose started beside them in a project that is a stack of ours, because
-        the files were changed after they were checked."""
+        """Those with our label; and, where that is wanted, what Compose started beside them because the files were
+        changed after they were checked."""
         client = self._connection.client
         found = list(client.containers(all=True, filters=self._only))
-        if self._is_ours:
+        if self._strangers:
             found += client.containers(all=True, filters=self._of_project)
         return list({one["Id"]: one for one in found}.values())
 
