@@ -172,3 +172,10 @@ def test_a_link_that_would_wait_for_its_own_service_is_refused_by_name() -> None
     (finding,) = refusals(isolate(model, Wish(STACK)).findings)
     assert (finding.code, finding.subject) == ("not-isolatable", "services.web")
     assert "cc:shop" in finding.message
+
+
+def test_volumes_of_the_stack_s_own_container_are_those_of_its_service() -> None:
+    services = {"data": {"container_name": "cc"}, "web": {"volumes_from": ["container:cc:ro", "other"]}}
+    isolation = isolate({"services": services}, Wish(STACK))
+    assert isolation.services["web"]["volumes_from"] == Override(("data:ro", "other"))
+    assert not refusals(isolation.findings)

@@ -15,7 +15,7 @@ from lockflight.stacks.owner import this_process
 from lockflight.stacks.suites.definition import definition_digest
 from lockflight.stacks.suites.model import SuiteResult
 from lockflight.testing.stack_engine import Behaviour, FakeContainer
-from tests.stacks.stages import COMPOSE, Stage, reference, stage
+from tests.stacks.stages import COMPOSE, HEALTHY, Stage, reference, stage
 
 
 @pytest.fixture(autouse=True)
@@ -391,3 +391,20 @@ def test_the_evidence_says_which_variables_were_the_machine_s_own(tmp_path: Path
     evidence = shop.test().evidence
     assert evidence is not None
     assert evidence.machine_variables == ["MODE"]
+
+
+def test_an_image_that_is_here_is_asked_for_again_where_a_platform_is_wanted(tmp_path: Path) -> None:
+    """The engine may have the image of another platform under the same digest."""
+    shop = stage(tmp_path, environment={"PATH": "/usr/bin:/bin", "DOCKER_DEFAULT_PLATFORM": "linux/amd64"})
+    assert shop.test().passed
+    assert "pulled 2" in shop.observer.told
+
+
+def test_without_its_registry_what_is_here_still_runs(tmp_path: Path) -> None:
+    shop = stage(tmp_path, environment={"PATH": "/usr/bin:/bin", "DOCKER_DEFAULT_PLATFORM": "linux/amd64"})
+    shop.engine.images = {}
+    behaviour = HEALTHY
+    for service in ("cart", "orders"):
+        shop.engine.unpullable[reference(shop.lock, service)] = "no route to host"
+        shop.engine.images[reference(shop.lock, service)] = behaviour
+    assert shop.test().passed

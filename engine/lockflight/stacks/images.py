@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from lockflight.concurrency import each
 from lockflight.errors import LockflightError, OutsideError, Problem, Refused
+from lockflight.logs import log
 from lockflight.ports.stack_engine import ImageMissing, StackEngine
 from lockflight.progress import Progress
 
@@ -19,11 +20,18 @@ def pull_missing(
 ) -> tuple[str, ...]:
     """Pull what the engine does not have; `wanted` is references with their platforms. Answers what was pulled."""
     here = engine.present(tuple(wanted))
-    missing = [reference for reference in wanted if reference not in here]
+    # Under one digest an engine has the image of one platform; whether it is the wanted one, only a pull tells.
+    missing = [reference for reference in wanted if reference not in here or wanted[reference] is not None]
     size = _Size(progress)
 
     def pull(reference: str) -> str:
-        engine.pull(reference, wanted[reference], lambda done, total: size.told(reference, done, total))
+        try:
+            engine.pull(reference, wanted[reference], lambda done, total: size.told(reference, done, total))
+        except OutsideError as error:
+            if reference not in here:
+                raise
+            # A laptop without its registry runs what it has.
+            log.event("not pulled again", image=reference, why=str(error))
         return reference
 
     pulled, failures = each(pull, missing, progress, "pulling images", parallel=_PARALLEL)

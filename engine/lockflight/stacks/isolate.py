@@ -84,6 +84,9 @@ def _service(
     for key in _JOINING:
         if service.get(key) in containers:
             yield key, f"{_OF_THE_STACK}{containers[service[key]]}"
+    shared = [_from_own(entry, containers) or entry for entry in _texts(service.get("volumes_from"))]
+    if shared != list(_texts(service.get("volumes_from"))):
+        yield "volumes_from", Override(tuple(shared))
     yield from _links(service, containers)
     if service.get("ports") and not wish.fixed_ports:
         yield "ports", Override(tuple(_loopback(service["ports"])))
@@ -98,6 +101,15 @@ def _links(service: Mapping[str, Any], containers: Mapping[str, str]) -> Iterato
     named = [(_linked(entry, containers), _alias(entry)) for entry in entries if _alias(entry)]
     if named:
         yield "links", [f"{own}:{alias}" for own, alias in named]
+
+
+def _from_own(entry: str, containers: Mapping[str, str]) -> str | None:
+    """`container:NAME:ro` as `SERVICE:ro`, where the container is one of the stack's own."""
+    if not entry.startswith(_OTHERS):
+        return None
+    name, colon, mode = entry.removeprefix(_OTHERS).partition(":")
+    own = containers.get(f"{_OTHERS}{name}")
+    return f"{own}{colon}{mode}" if own else None
 
 
 def _linked(entry: str, containers: Mapping[str, str]) -> str | None:
@@ -245,7 +257,7 @@ def _of_others(service: Mapping[str, Any], containers: Mapping[str, str]) -> Ite
         if str(service.get(key) or "").startswith(_OTHERS) and service[key] not in containers:
             yield f"joins a container that is no part of the stack ('{key}: {service[key]}')"
     for entry in _texts(service.get("volumes_from")):
-        if entry.startswith(_OTHERS):
+        if entry.startswith(_OTHERS) and _from_own(entry, containers) is None:
             yield f"uses volumes of a container that is no part of the stack ('volumes_from: {entry}')"
     for entry in _texts(service.get("external_links")):
         if _linked(entry, containers) is None:

@@ -16,9 +16,9 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Stands instead of what the files below say, with Compose's own `!override`; a list of mappings."""
+    """Stands instead of what the files below say, with Compose's own `!override`; a list of mappings or texts."""
 
-    entries: tuple[Mapping[str, Any], ...]
+    entries: tuple[Mapping[str, Any] | str, ...]
 
 
 Section = Mapping[str, Any]
@@ -71,8 +71,11 @@ def _entry(key: str, value: Any, indent: str) -> Iterator[str]:
         yield f"{indent}{_text(key)}: {_text(value)}"
 
 
-def _entries(entries: Sequence[Mapping[str, Any]], indent: str) -> Iterator[str]:
+def _entries(entries: Sequence[Mapping[str, Any] | str], indent: str) -> Iterator[str]:
     for entry in entries:
+        if isinstance(entry, str):
+            yield f"{indent}- {_text(entry)}"
+            continue
         for position, (key, value) in enumerate(entry.items()):
             yield f"{indent}{'  ' if position else '- '}{_text(key)}: {_text(value)}"
 
