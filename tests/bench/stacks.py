@@ -29,7 +29,7 @@ class StackSize:
     pull_rounds: int
 
 
-WHOLE = StackSize((5, 20), rounds=11, rounds_at_once=5, images=20, pull_rounds=9)
+WHOLE = StackSize((5, 20), rounds=7, rounds_at_once=3, images=20, pull_rounds=7)
 QUICK = StackSize((5,), rounds=2, rounds_at_once=1, images=4, pull_rounds=2)
 
 
