@@ -31,7 +31,7 @@ test: ## run the whole test suite
 	@$(python) -m pytest -n $(workers) $(PYTEST_ARGS)
 
 .PHONY: slow
-slow: ## run the tests that take minutes: rolling updates on a real swarm
+slow: ## run the tests that take long on real engines: signals and kills, a real swarm
 	@.ci/setup test
 	@$(python) -m pytest -n $(workers) -m slow $(PYTEST_ARGS)
 

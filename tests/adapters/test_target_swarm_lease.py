@@ -19,6 +19,8 @@ from lockflight.adapters.target_swarm import SwarmTarget
 from lockflight.environments import SwarmSettings
 from lockflight.ports.target import Holder, Lease, LeaseLost
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from tests.support.swarm import Swarm
 

@@ -142,6 +142,7 @@ def test_two_promoters_at_once_end_on_one_whole_lock(scene: StackScene, port: in
     assert kinds(scene).count("succeeded") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["archived", "started", "web is new"])
 def test_a_promoter_that_is_killed_is_taken_up_by_the_same_command(
     scene: StackScene, port: int, moment: str

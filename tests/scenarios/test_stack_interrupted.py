@@ -16,6 +16,8 @@ from lockflight.testing.registry import RegistryServer
 from tests.support.engine_proxy import EngineProxy, engine_proxy
 from tests.support.stack_scene import StackScene, is_gone, is_running, stack_scene
 
+pytestmark = pytest.mark.slow
+
 # A service that starts for ever, and one that is up at once, with a volume and a network to be left behind.
 STARTS = """
 services:

@@ -29,6 +29,8 @@ from tests.stacks.cases.locked_case import (
 from tests.stacks.test_pinning_property import CASES, but_for_pins
 from tests.support.repositories import new_repository
 
+pytestmark = pytest.mark.slow
+
 READ = {path: read_case(path) for path in CASES}
 ISOLATED = [path for path, case in READ.items() if not (case.not_isolatable or case.unreadable)]
 ALONE = [path for path, case in READ.items() if case.not_isolatable]
