@@ -58,7 +58,7 @@ def remove_orphans(here: Surroundings) -> tuple[StackFound, ...]:
     """Those of this project that a process left behind which was killed."""
     orphans = tuple(found for found in here.engine.stacks(here.manifest.project) if is_orphan(found))
     for found in orphans:
-        take_down(here.engine, here.root, found.name, seconds=1, of_a_test=True)
+        take_down(here.engine, here.root, found.name, seconds=1)
     return orphans
 
 
