@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -222,7 +222,25 @@ class SuiteCheck(Model):
     name: SuiteName
 
 
-class GateSettings(Model):
+class OneKind(Model):
+    """Something that is written as `kind: {its settings}`."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"must be exactly one of {', '.join(type(self).model_fields)}")
+        return self
+
+    @property
+    def kind(self) -> str:
+        return next(iter(self.model_fields_set))
+
+    @property
+    def settings(self) -> Any:
+        return getattr(self, self.kind)
+
+
+class GateSettings(OneKind):
     """One gate: its kind, with what it wants."""
 
     http: HttpSettings | None = None
@@ -237,42 +255,14 @@ class GateSettings(Model):
     soak: SoakGate | None = None
     freeze: FreezeGate | None = None
 
-    @model_validator(mode="after")
-    def _is_one(self) -> GateSettings:
-        if len(self.model_fields_set) != 1:
-            raise ValueError(f"must be exactly one of {', '.join(type(self).model_fields)}")
-        return self
 
-    @property
-    def kind(self) -> str:
-        return next(iter(self.model_fields_set))
-
-    @property
-    def settings(self) -> Any:
-        return getattr(self, self.kind)
-
-
-class CheckSettings(Model):
+class CheckSettings(OneKind):
     """One check after a deployment: a question like a gate's, or a suite of the stack."""
 
     http: HttpSettings | None = None
     tcp: TcpSettings | None = None
     command: CommandGate | None = None
     suite: SuiteCheck | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> CheckSettings:
-        if len(self.model_fields_set) != 1:
-            raise ValueError(f"must be exactly one of {', '.join(type(self).model_fields)}")
-        return self
-
-    @property
-    def kind(self) -> str:
-        return next(iter(self.model_fields_set))
-
-    @property
-    def settings(self) -> Any:
-        return getattr(self, self.kind)
 
 
 Gate = Annotated[GateSettings, BeforeValidator(_spelled_out)]

@@ -43,7 +43,8 @@ def deployment_of(
     images = _images(manifest, settings, lock, project)
     _refuse_missing_sources(project, images)
     return Made(
-        _deployment(manifest, environment, lock, root, images, files), dict(_own_files(project, lock, root))
+        _deployment(manifest, environment, lock, root, images, files),
+        dict(sorted(_own_files(project, lock, root))),
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lockflight.errors import LockflightError
 from lockflight.ledger.status import Standing, standings
-from lockflight.places import CURRENT
 from lockflight.ports.forge import Approval
 from lockflight.ports.ledger_event import Event
 from lockflight.promotions.gates.model import Hold, Known, Stay
@@ -16,15 +16,20 @@ from lockflight.stacks.evidence import GATE
 if TYPE_CHECKING:
     from lockflight.promotions.order import Order, World
 
-__all__ = ["CURRENT", "known_of"]
+Events = Mapping[str, tuple[Event, ...]]
 
 
-def known_of(world: World, order: Order) -> Known:
-    """Of this lock, in the environment itself and in the one that it follows."""
+def events_of(world: World, environment: str) -> Events:
+    """Everything that the ledger says now, by environment; of this one also where that is nothing."""
     ledger = world.ledger
+    followed = world.settings(environment).follows
+    names = {*ledger.environments(), environment, *([followed] if followed else [])}
+    return {name: ledger.events(name) for name in names}
+
+
+def known_of(world: World, order: Order, events: Events) -> Known:
+    """Of this lock, in the environment itself and in the one that it follows."""
     followed = world.settings(order.environment).follows
-    names = {*ledger.environments(), order.environment, *([followed] if followed else [])}
-    events = {name: ledger.events(name) for name in names}
     all_standings = standings(events)
     own = all_standings[order.environment]
     lock_id = order.lock.id

@@ -19,6 +19,20 @@ _BEATS = 4
 _ASK_AGAIN = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a lease is asked for with; its number is to be above `above`, and it lives for so many seconds."""
+
+    environment: str
+    owner: str
+    run_url: str | None
+    above: int
+    seconds: int
+    # How long to wait for somebody else's, and who is told of whom one waits for.
+    wait: float
+    waiting: Callable[[Holder], None]
+
+
 @dataclass
 class Held:
     """A lease with its heartbeat. `confirm` is asked before every change."""
@@ -55,20 +69,9 @@ class Held:
 
 
 @contextlib.contextmanager
-def held(
-    target: Target,
-    clock: Clock,
-    environment: str,
-    owner: str,
-    run_url: str | None,
-    above: int,
-    seconds: int,
-    wait: float,
-    waiting: Callable[[Holder], None],
-) -> Iterator[Held]:
+def held(target: Target, clock: Clock, claim: Claim) -> Iterator[Held]:
     """The lease for the time of the block; `NotYet` where somebody else has it for longer than one waits."""
-    taken = _taken(target, clock, environment, owner, run_url, above, seconds, wait, waiting)
-    lease = Held(taken, seconds / _BEATS)
+    lease = Held(_taken(target, clock, claim), claim.seconds / _BEATS)
     heart = threading.Thread(target=lease.beat, name="lockflight-lease", daemon=True)
     heart.start()
     try:
@@ -79,27 +82,17 @@ def held(
             lease.lease.release()
 
 
-def _taken(
-    target: Target,
-    clock: Clock,
-    environment: str,
-    owner: str,
-    run_url: str | None,
-    above: int,
-    seconds: int,
-    wait: float,
-    waiting: Callable[[Holder], None],
-) -> Lease:
+def _taken(target: Target, clock: Clock, claim: Claim) -> Lease:
     begun = clock.monotonic()
     while True:
-        answer = target.take_lease(environment, owner, run_url, seconds, above)
+        answer = target.take_lease(claim.environment, claim.owner, claim.run_url, claim.seconds, claim.above)
         if not isinstance(answer, Holder):
             return answer
         # What a killed process of this machine left behind runs out soon, and nobody else is in the way.
-        patience = max(wait, seconds + 2 * _ASK_AGAIN) if _is_gone(answer) else wait
+        patience = max(claim.wait, claim.seconds + 2 * _ASK_AGAIN) if _is_gone(answer) else claim.wait
         if clock.monotonic() - begun >= patience:
-            raise _busy(environment, answer)
-        waiting(answer)
+            raise _busy(claim.environment, answer)
+        claim.waiting(answer)
         clock.sleep(_ASK_AGAIN)
 
 

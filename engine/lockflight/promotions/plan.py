@@ -6,7 +6,7 @@ services (migrations) run when they changed, after what they need and before wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -166,8 +166,3 @@ def short(reference: str) -> str:
     """`cart@3f9a1c02d4e5` for a person."""
     name, at, digest = reference.partition("@sha256:")
     return f"{name.rpartition('/')[2]}@{digest[:12]}" if at else name.rpartition("/")[2]
-
-
-def changes(operations: Iterable[Operation]) -> Mapping[str, Operation]:
-    """The operations by service."""
-    return {operation.service: operation for operation in operations}

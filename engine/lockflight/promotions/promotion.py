@@ -17,18 +17,18 @@ from lockflight.ledger.archive import archive_of
 from lockflight.ledger.status import Standing, standings
 from lockflight.logs import log
 from lockflight.ports.ledger import Archive, Batch
-from lockflight.ports.ledger_event import Event
+from lockflight.ports.ledger_event import Event, next_number
 from lockflight.ports.target import LeaseLost, Running, ServiceFailed, Wanted
-from lockflight.progress import Progress
+from lockflight.progress import Silent
 from lockflight.promotions.checks.ask import ask_in_order, checks_of, problems_of
 from lockflight.promotions.deployment import Made, deployment_of
 from lockflight.promotions.gates.ask import Together, ask_all, gates_of, verdict_of
 from lockflight.promotions.gates.model import Answer, Question
-from lockflight.promotions.known import known_of
-from lockflight.promotions.lease import Held, held
+from lockflight.promotions.known import Events, events_of, known_of
+from lockflight.promotions.lease import Claim, Held, held
 from lockflight.promotions.order import Order, Promoted, World
 from lockflight.promotions.plan import Plan, digest_of, plan
-from lockflight.promotions.records import Recorder, answers_of, changes_of, lines_of, ran_before
+from lockflight.promotions.records import Recorder, answers_of, changes_of, ran_before
 from lockflight.promotions.restore import restored
 from lockflight.promotions.rollout import Rollout
 
@@ -39,25 +39,24 @@ def promote(world: World, order: Order) -> Promoted:
     """Replay one lock in one environment."""
     made = deployment_of(world.manifest, order.environment, order.lock, world.root, world.variables)
     archive = archive_of(order.lock, world.root)
-    standing = standing_of(world, order.environment)
-    _refuse_objections(order, standing)
-    above = max((event.number for event in world.ledger.events(order.environment)), default=0)
-    with held(
-        world.target,
-        world.clock,
+    events = events_of(world, order.environment)
+    _refuse_objections(order, standings(events)[order.environment])
+    claim = Claim(
         order.environment,
         order.owner,
         order.run_url,
-        above,
-        durations.seconds(world.settings(order.environment).lease),
-        order.wait,
-        world.watcher.waiting,
-    ) as lease:
+        above=next_number(events[order.environment]) - 1,
+        seconds=durations.seconds(world.settings(order.environment).lease),
+        wait=order.wait,
+        waiting=world.watcher.waiting,
+    )
+    with held(world.target, world.clock, claim) as lease:
         world.watcher.leased(lease.number)
         # Read again: somebody may have been here while the lease was waited for.
-        standing = standing_of(world, order.environment)
+        events = events_of(world, order.environment)
+        standing = standings(events)[order.environment]
         _refuse_objections(order, standing)
-        course = _Course(world, order, made, archive, standing, lease)
+        course = _Course(world, order, made, archive, events, standing, lease)
         try:
             return course.run()
         except LeaseLost as error:
@@ -70,9 +69,7 @@ def promote(world: World, order: Order) -> Promoted:
 
 def standing_of(world: World, environment: str) -> Standing:
     """Where an environment stands; a lock that was marked bad anywhere is bad here too."""
-    ledger = world.ledger
-    known = {name: ledger.events(name) for name in {*ledger.environments(), environment}}
-    return standings(known)[environment]
+    return standings(events_of(world, environment))[environment]
 
 
 def look_at(world: World, made: Made) -> tuple[tuple[Wanted, ...], Plan]:
@@ -87,7 +84,7 @@ def look_at(world: World, made: Made) -> tuple[tuple[Wanted, ...], Plan]:
     return wanted, made_plan
 
 
-def question_of(world: World, order: Order, made: Made) -> Question:
+def question_of(world: World, order: Order, made: Made, events: Events) -> Question:
     """What gates and checks are asked."""
     stack = world.manifest.stack
     return Question(
@@ -98,7 +95,7 @@ def question_of(world: World, order: Order, made: Made) -> Question:
         registry=world.registry,
         clock=world.clock,
         variables=world.variables,
-        known=known_of(world, order),
+        known=known_of(world, order, events),
         forge=world.forge,
         suites=dict(stack.suites) if stack is not None else {},
         definitions=dict(world.definitions or {}),
@@ -123,6 +120,7 @@ class _Course:
     order: Order
     made: Made
     archive: Archive
+    events: Events
     standing: Standing
     lease: Held
     began: float = field(init=False)
@@ -141,7 +139,7 @@ class _Course:
         self.world.watcher.planned(made_plan)
         if made_plan.changes_nothing and self.previous == self.order.lock.id and not self.standing.unsettled:
             return self._ended("already", made_plan, reason="already runs, whole and well")
-        question = question_of(self.world, self.order, self.made)
+        question = question_of(self.world, self.order, self.made, self.events)
         checks = checks_of(self.world.settings(self.order.environment))
         problems = problems_of(checks, question)
         if problems:
@@ -188,7 +186,7 @@ class _Course:
                 rollback=self.order.rollback is not None,
                 again=self.order.again,
                 ran_before=ran_before(made_plan.adopted),
-                environment_files=lines_of(self.made.own_files),
+                environment_files=dict(self.made.own_files),
             )
         ]
         if answers:
@@ -224,7 +222,7 @@ class _Course:
                 "deployed",
                 services=changes_of(made_plan, rollout.reached, rollout.reports),
                 migrations=migrations,
-                environment_files=lines_of(self.made.own_files),
+                environment_files=dict(self.made.own_files),
             ),
             self._event("succeeded", checks=answers_of(asked), migrations=migrations),
         ]
@@ -286,7 +284,7 @@ class _Course:
             world = replace(self.world, root=root)
             wanted, back = look_at(world, made)
             references = [one.after for one in back.operations if one.after is not None]
-            self.world.target.pull(made.deployment, tuple(dict.fromkeys(references)), _no_progress())
+            self.world.target.pull(made.deployment, tuple(dict.fromkeys(references)), Silent())
             trouble = self._rollout(made, wanted).carry_out(back)
             return trouble or wrong_digests(wanted, self.world.target.observe(made.deployment))
 
@@ -345,9 +343,3 @@ def _said(together: Together) -> str:
 def _short(reason: str) -> str:
     line = " ".join(reason.split())
     return line if len(line) <= 900 else line[:899] + "…"
-
-
-def _no_progress() -> Progress:
-    from lockflight.progress import Silent
-
-    return Silent()

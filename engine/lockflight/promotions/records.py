@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lockflight.ports import ledger_event
@@ -105,7 +105,3 @@ def _line(text: str) -> str:
     """One line that a ledger may hold."""
     shown_text = " ".join("".join(c if c.isprintable() else " " for c in text).split()) or "-"
     return shown_text if len(shown_text) <= _LONGEST else shown_text[: _LONGEST - 1] + "…"
-
-
-def lines_of(mapping: Mapping[str, str]) -> dict[str, str]:
-    return dict(sorted(mapping.items()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,10 +63,3 @@ def _put(path: Path, content: bytes, *, executable: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     path.chmod(0o755 if executable else 0o644)
-
-
-def forget_releases(root: Path, kept: set[str]) -> None:
-    """Remove the folders of releases that run nowhere any more."""
-    for folder in (root / OWN / "releases").glob("*"):
-        if folder.name not in kept:
-            shutil.rmtree(folder, ignore_errors=True)
